@@ -1,0 +1,82 @@
+//! Everything that can come back.
+
+use crate::{Received, Socket};
+
+/// One event that a turn reports. Per socket the order is the order in which things happened.
+#[derive(Debug)]
+pub enum Completion {
+    /// A connection was taken from the listener or handed over by another shard.
+    Accepted {
+        /// The new socket; nothing is started on it.
+        socket: Socket,
+    },
+    /// Accepting ended without being stopped and is not armed any more: the table is full (start
+    /// again when sockets have closed) or the kernel is short of something.
+    AcceptEnded {
+        /// The cause as an errno (`ENFILE`: table full, `EMFILE`, `ENOMEM`, ...).
+        errno: i32,
+    },
+    /// A [`Connect`](crate::Connect) succeeded.
+    Connected {
+        /// As in the request.
+        request: u64,
+        /// The new socket; nothing is started on it.
+        socket: Socket,
+    },
+    /// A [`Connect`](crate::Connect) failed; nothing is left of it.
+    ConnectFailed {
+        /// As in the request.
+        request: u64,
+        /// Why: `ECONNREFUSED`, `ETIMEDOUT`, `EADDRNOTAVAIL` (no port left), `ENFILE` (table full).
+        errno: i32,
+    },
+    /// Bytes arrived, at least one.
+    Received {
+        /// From whom.
+        socket: Socket,
+        /// The bytes; yours until given back.
+        buffer: Received,
+    },
+    /// No more will be received on this socket.
+    ReceiveEnded {
+        /// Which.
+        socket: Socket,
+        /// Why.
+        end: ReceiveEnd,
+    },
+    /// The peer does not keep up: part of a send is still to go. Queue further output until `SendDone`.
+    SendPending {
+        /// Which.
+        socket: Socket,
+    },
+    /// The pending send has gone out whole, or one with `notify` has.
+    SendDone {
+        /// Which.
+        socket: Socket,
+    },
+    /// A send failed; the connection is broken and should be closed.
+    SendFailed {
+        /// Which.
+        socket: Socket,
+        /// Why: mostly `EPIPE` or `ECONNRESET`.
+        errno: i32,
+    },
+    /// A socket asked to close is closed; its place may be used again from now on.
+    Closed {
+        /// Which.
+        socket: Socket,
+    },
+    /// Somebody used the [`Waker`](crate::Waker).
+    Woken,
+}
+
+/// Why receiving ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReceiveEnd {
+    /// The peer has sent its last byte (FIN).
+    Eof,
+    /// The connection broke (`ECONNRESET`, ...).
+    Failed(i32),
+    /// [`ReceiveStop`](crate::Op::ReceiveStop) took effect.
+    Stopped,
+}

@@ -1,0 +1,73 @@
+//! Everything a shard may ask for.
+
+use crate::{Outgoing, Socket};
+use std::net::SocketAddr;
+
+/// One request of a shard to its [`Io`](crate::Io).
+#[derive(Debug)]
+pub enum Op {
+    /// Takes connections from the listener until [`AcceptStop`](Self::AcceptStop); each is an
+    /// [`Accepted`](crate::Completion::Accepted). Does nothing without a listener.
+    AcceptStart,
+    /// Takes no more connections; they wait in the kernel's backlog. Some already on their way may
+    /// still be reported.
+    AcceptStop,
+    /// Stops accepting and closes the listener for good: later connects are refused by the kernel.
+    ListenerClose,
+    /// Opens a connection; answered by `Connected` or `ConnectFailed`.
+    Connect(Connect),
+    /// Receives from now on; each piece is a [`Received`](crate::Completion::Received). When buffers
+    /// run out the speaker waits for some to come back and goes on by itself.
+    ReceiveStart(Socket),
+    /// Receives no more until the next start (the kernel's window then holds the peer back). Some
+    /// pieces already on their way may still be reported.
+    ReceiveStop(Socket),
+    /// Sends bytes. When all went out at once nothing comes back. Otherwise the speaker keeps the
+    /// rest and goes on sending: `SendPending` tells so, `SendDone` tells the end. While a send is
+    /// pending no other may be submitted for the same socket.
+    Send {
+        /// To whom.
+        socket: Socket,
+        /// What.
+        bytes: Outgoing,
+        /// Whether `SendDone` is wanted even when all went out at once.
+        notify: bool,
+    },
+    /// Gives the socket to another shard of the same process, where it appears as `Accepted`; here
+    /// it is gone at once, with no completion. Only for a socket on which nothing was started.
+    HandOver {
+        /// Which.
+        socket: Socket,
+        /// Index of the receiving shard.
+        shard: usize,
+    },
+    /// Ends a socket: cancels what is under way, waits for it, closes; then `Closed` is reported and
+    /// nothing else for this socket. Pieces already received may come before it.
+    Close {
+        /// Which.
+        socket: Socket,
+        /// How the peer learns of it.
+        how: CloseHow,
+    },
+}
+
+/// How a connection is ended towards the peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloseHow {
+    /// In order: what the kernel holds is still delivered, then FIN. (RST when unread input is left.)
+    Fin,
+    /// At once with RST; what the kernel holds is thrown away.
+    Reset,
+}
+
+/// Where to connect.
+#[derive(Clone, Debug)]
+pub struct Connect {
+    /// Repeated in the answer.
+    pub request: u64,
+    /// The peer.
+    pub to: SocketAddr,
+    /// Our own address, where it matters (more connections to one peer than there are ports); port 0
+    /// lets the kernel choose at connect, so that ports are shared between different peers.
+    pub from: Option<SocketAddr>,
+}

@@ -1,0 +1,2 @@
+//! engine/push
+fn main() {}
