@@ -1,1 +1,12 @@
-//! benches
+//! What the benchmark programs of wsring share.
+//!
+//! The programs stand in `src/bin`: `floor` (the limit: a bare ring that echoes), `load` (the client),
+//! `compare` (runs servers in turn and says what a message costs each), and `rival-*` (other people's
+//! libraries as echo servers, behind the feature `rivals`). `README.md` says how to use them.
+
+pub mod comparison;
+pub mod proc;
+pub mod ring;
+#[cfg(feature = "rivals")]
+pub mod rival;
+pub mod wire;

@@ -1,1 +1,71 @@
-//! engine/core
+//! A WebSocket engine for Linux on io_uring, one shard per core.
+//!
+//! ```no_run
+//! use wsring::{Conn, Message, Server};
+//!
+//! fn main() -> Result<(), wsring::Error> {
+//!     Server::new()
+//!         .listen("127.0.0.1:8080")
+//!         .websocket("/", |upgrade| {
+//!             upgrade.accept(|conn: &mut Conn<'_>, message: Message<'_>| {
+//!                 conn.send(message);
+//!             })
+//!         })
+//!         .run()
+//! }
+//! ```
+//!
+//! * [`Server`] collects listeners, [`Settings`] and routes, and starts the shards; [`Running`] stops
+//!   them in order.
+//! * A route answers an [`Upgrade`] with accept, reject, or [`defer`](Upgrade::defer) (the decision
+//!   comes later, from any thread); plain HTTP routes stand beside it on the same port.
+//! * A [`Handler`] is the state of one connection; it lives on one shard and is never called from two
+//!   threads. What it may do is [`Conn`]; [`Remote`] reaches a connection from any thread; a
+//!   [`Topic`] reaches all its subscribers.
+//! * [`Client`] opens connections on shards of the same kind.
+//!
+//! What a shard is, and what happens in one turn of its loop, is drawn in `docs/architecture.md`.
+
+mod client;
+mod cluster;
+mod conn;
+mod error;
+mod flow;
+mod handler;
+mod limits;
+mod placement;
+mod remote;
+mod route;
+mod running;
+mod server;
+mod settings;
+mod shard;
+mod topic;
+mod upgrade;
+
+pub use client::{Client, ConnectOptions, OpenFailure};
+pub use cluster::ConnectionId;
+pub use conn::{Conn, Sent};
+pub use error::Error;
+pub use handler::{Closed, Handler};
+pub use placement::Placement;
+pub use remote::Remote;
+pub use route::HttpRequest;
+pub use running::{Drain, DrainReport, Running};
+pub use server::Server;
+pub use settings::{Settings, SlowPeer};
+pub use topic::Topic;
+pub use upgrade::{Answer, Deferred, Upgrade};
+
+pub use wsring_proto::handshake::Agreement;
+pub use wsring_proto::handshake::Url;
+pub use wsring_proto::http::{Request, Response};
+pub use wsring_proto::{CloseCode, Kind, Limits, Message};
+
+/// What a simulation needs to run shards by hand; not part of the stable interface.
+#[doc(hidden)]
+pub mod simulate {
+    pub use crate::cluster::Cluster;
+    pub use crate::route::Routes;
+    pub use crate::shard::{Shard, Start};
+}

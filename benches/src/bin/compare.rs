@@ -1,0 +1,194 @@
+//! Runs servers in turn against the same client and says what one echoed message costs each.
+//!
+//! In every round each server is run once, the order rotating, so that what the machine does over
+//! minutes falls on all alike; figures are compared within a round and the median of the rounds counts.
+//! Servers and settings stand in `scenarios.toml`; how to read the figures, in the crate's README.
+
+use clap::{Parser, ValueEnum};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use wsring_benches::comparison::Window;
+use wsring_benches::comparison::record::{Host, Record, Run};
+use wsring_benches::comparison::run::{Plan, run};
+use wsring_benches::comparison::scenario::{Scenarios, Server, Settings};
+use wsring_benches::comparison::summary::{Line, doubts};
+
+/// CPU time per echoed message, servers in turn.
+#[derive(Parser)]
+struct Options {
+    /// The server that the others are measured against
+    first: String,
+    /// The others
+    others: Vec<String>,
+    /// Bytes of a message; several with commas
+    #[arg(long, value_delimiter = ',')]
+    payload: Vec<usize>,
+    /// What the messages are
+    #[arg(long, value_enum, default_value_t = Opcode::Binary)]
+    opcode: Opcode,
+    /// How often each server is run
+    #[arg(long)]
+    rounds: Option<usize>,
+    /// Connections of the client
+    #[arg(long)]
+    connections: Option<u32>,
+    /// Seconds before each window
+    #[arg(long)]
+    warmup: Option<f64>,
+    /// Seconds of each window
+    #[arg(long)]
+    seconds: Option<f64>,
+    /// Core of the servers
+    #[arg(long)]
+    server_core: Option<usize>,
+    /// Core of the client
+    #[arg(long)]
+    client_core: Option<usize>,
+    /// Let the client compare each echo with what it sent, byte for byte (costs the client time)
+    #[arg(long)]
+    verify: bool,
+    /// Another file of servers and settings
+    #[arg(long)]
+    scenarios: Option<PathBuf>,
+    /// Write OUT.json and OUT.csv
+    #[arg(long)]
+    out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Opcode {
+    Text,
+    Binary,
+}
+
+impl Opcode {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Binary => "binary",
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    match compare(&Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("compare: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn compare(options: &Options) -> Result<(), String> {
+    let scenarios = Scenarios::read(options.scenarios.as_deref())?;
+    let names: Vec<&String> = std::iter::once(&options.first).chain(&options.others).collect();
+    let mut servers = Vec::new();
+    for (place, name) in names.iter().enumerate() {
+        let mut server = scenarios.server(name)?.clone();
+        // A server beside itself tells how much of a ratio is noise.
+        let earlier = names[..place].iter().filter(|earlier| *earlier == name).count();
+        if earlier > 0 {
+            server.name += &format!(" ({})", earlier + 1);
+        }
+        servers.push(server);
+    }
+    let settings = settings(scenarios.settings, options);
+    if settings.server_core == settings.client_core {
+        return Err("server and client need a core each".to_owned());
+    }
+    let program = std::env::current_exe().map_err(|error| error.to_string())?;
+    let bin = program.parent().unwrap_or_else(|| Path::new("."));
+    let plan =
+        Plan { settings: settings.clone(), opcode: options.opcode.name(), verify: options.verify, bin };
+    let mut record = Record {
+        host: Host::here(),
+        command: std::env::args().skip(1).fold("compare".to_owned(), |line, word| line + " " + &word),
+        opcode: options.opcode.name().to_owned(),
+        settings,
+        runs: Vec::new(),
+        summary: Vec::new(),
+        doubts: Vec::new(),
+    };
+    println!("{}", record.host.line());
+    for payload in record.settings.payloads.clone() {
+        rounds(&mut record, &servers, payload, &plan)?;
+        sum_up(&mut record, &servers, payload);
+    }
+    for doubt in &record.doubts {
+        eprintln!("warning: {doubt}");
+    }
+    match &options.out {
+        Some(stem) => record.write(stem).map_err(|error| format!("{}: {error}", stem.display())),
+        None => Ok(()),
+    }
+}
+
+/// The file's settings with those of the command line over them.
+fn settings(file: Settings, options: &Options) -> Settings {
+    Settings {
+        connections: options.connections.unwrap_or(file.connections),
+        payloads: if options.payload.is_empty() { file.payloads } else { options.payload.clone() },
+        rounds: options.rounds.unwrap_or(file.rounds).max(1),
+        warmup_seconds: options.warmup.unwrap_or(file.warmup_seconds),
+        measure_seconds: options.seconds.unwrap_or(file.measure_seconds),
+        server_core: options.server_core.unwrap_or(file.server_core),
+        client_core: options.client_core.unwrap_or(file.client_core),
+    }
+}
+
+/// All rounds with one payload.
+fn rounds(record: &mut Record, servers: &[Server], payload: usize, plan: &Plan<'_>) -> Result<(), String> {
+    println!(
+        "\necho, {payload} B {}, {} connections, closed loop with one message on each, windows of {} s",
+        record.opcode, record.settings.connections, record.settings.measure_seconds
+    );
+    for round in 1..=record.settings.rounds {
+        print!("round {round}:");
+        let mut windows: Vec<Option<Window>> = vec![None; servers.len()];
+        for turn in 0..servers.len() {
+            let place = (round - 1 + turn) % servers.len();
+            let server = &servers[place];
+            let window = run(server, payload, plan)?;
+            windows[place] = Some(window.clone());
+            record.runs.push(Run { payload, round, server: server.name.clone(), window });
+        }
+        for (server, window) in servers.iter().zip(windows.iter().flatten()) {
+            print!("  {} {:.0} ns", server.name, window.cpu_ns_per_message());
+        }
+        println!();
+    }
+    Ok(())
+}
+
+/// Adds the summary of one payload to the record and prints it.
+fn sum_up(record: &mut Record, servers: &[Server], payload: usize) {
+    println!(
+        "{:<20} {:>9} {:>15} {:>7} {:>13} {:>9} {:>8} {:>8} {:>6}",
+        "server", "CPU ns/msg", "(min-max)", "ratio", "(min-max)", "msg/s", "p50 us", "p99 us", "busy"
+    );
+    let first = record.rounds(payload, &servers[0].name);
+    for server in servers {
+        let rounds = record.rounds(payload, &server.name);
+        let line = Line::of(payload, &server.name, &rounds, &first);
+        print_line(&line);
+        record.doubts.extend(doubts(payload, &server.name, &rounds));
+        record.summary.push(line);
+    }
+}
+
+fn print_line(line: &Line) {
+    let (cpu, ratio) = (line.cpu_ns_per_message, line.ratio);
+    println!(
+        "{:<20} {:>10.0} {:>15} {:>7.3} {:>13} {:>9.0} {:>8.0} {:>8.0} {:>5.0}%",
+        line.server,
+        cpu.median,
+        format!("({:.0}-{:.0})", cpu.min, cpu.max),
+        ratio.median,
+        format!("({:.3}-{:.3})", ratio.min, ratio.max),
+        line.rate.median,
+        line.latency_p50_us.median,
+        line.latency_p99_us.median,
+        line.server_use.median * 100.0,
+    );
+}

@@ -1,0 +1,217 @@
+//! The limit: a bare io_uring echo with no WebSocket in it.
+//!
+//! It moves the bytes that an echoing WebSocket server moves. A frame from a client carries a masking
+//! key of four bytes that the answer does not, so the floor drops the first four bytes of each request
+//! of `--request` bytes and sends the rest back, straight from the receive buffer. It parses nothing,
+//! unmasks nothing and knows connections only by their partial requests: what a server costs more than
+//! this, on the same ring settings, is what its protocol costs.
+
+use clap::Parser;
+use std::io;
+use std::net::{Ipv4Addr, TcpListener};
+use wsring_benches::proc::pin;
+use wsring_benches::ring::{Buffer, Event, Ring, Settings};
+use wsring_benches::wire::MASK_BYTES;
+
+/// A bare io_uring echo: the least that an echo server on this kernel can cost.
+#[derive(Parser)]
+struct Options {
+    /// Port on 127.0.0.1
+    #[arg(long)]
+    port: u16,
+    /// Core to run on
+    #[arg(long)]
+    core: Option<usize>,
+    /// Bytes of one request, masking key included (`load --raw` of the same payload sends these)
+    #[arg(long)]
+    request: usize,
+    /// Receive buffers of 4096 bytes, a power of two
+    #[arg(long, default_value_t = 1024)]
+    buffers: u16,
+    /// Connections at most
+    #[arg(long, default_value_t = 4096)]
+    connections: u32,
+}
+
+fn main() -> io::Result<()> {
+    let options = Options::parse();
+    if options.request <= MASK_BYTES {
+        return Err(io::Error::other("--request must be larger than the masking key of 4 bytes"));
+    }
+    if let Some(core) = options.core {
+        pin(core)?;
+    }
+    let settings = Settings { slots: options.connections, buffers: options.buffers, buffer_bytes: 4096 };
+    let mut ring = Ring::new(settings)?;
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    // Inherited by every connection.
+    socket.set_tcp_nodelay(true)?;
+    socket.bind(&std::net::SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)).into())?;
+    socket.listen(4096)?;
+    let listener = TcpListener::from(socket);
+    ring.accept(&listener)?;
+    println!("floor listening on {}", listener.local_addr()?);
+    let mut floor =
+        Floor { ring, request: options.request, turn: 0, connections: Vec::new(), waiting: Vec::new() };
+    loop {
+        floor.turn()?;
+    }
+}
+
+/// How far a slot's connection is.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Phase {
+    /// None, or closed.
+    #[default]
+    Vacant,
+    Open,
+    /// The peer sends no more; closed as soon as no send is pending.
+    Ended,
+}
+
+/// What is kept of a connection; the vectors are empty while requests come whole and answers go out at once.
+#[derive(Default)]
+struct Connection {
+    phase: Phase,
+    sending: bool,
+    /// The turn in which the last answer was sent from a receive buffer.
+    answered_in: u64,
+    /// The beginning of a request whose end has not come.
+    partial: Vec<u8>,
+    /// Answers that wait for an earlier send.
+    queue: Vec<u8>,
+}
+
+struct Floor {
+    ring: Ring,
+    request: usize,
+    turn: u64,
+    /// By slot.
+    connections: Vec<Connection>,
+    /// Slots with a queue that waits only for the sends of this turn to be over.
+    waiting: Vec<u32>,
+}
+
+impl Floor {
+    /// One turn of the loop: everything that is ready is collected, then all answers leave with the
+    /// next turn's one enter.
+    fn turn(&mut self) -> io::Result<()> {
+        let waiting = std::mem::take(&mut self.waiting);
+        self.turn += 1;
+        self.ring.turn()?;
+        loop {
+            while let Some(event) = self.ring.next()? {
+                self.act(event)?;
+            }
+            if !self.ring.collect()? {
+                break;
+            }
+        }
+        waiting.into_iter().try_for_each(|slot| self.send_queue(slot))
+    }
+
+    #[inline]
+    fn act(&mut self, event: Event) -> io::Result<()> {
+        match event {
+            Event::Received { slot, buffer } => self.received(slot, buffer),
+            Event::Accepted { slot } => self.accepted(slot),
+            Event::Ended { slot } => {
+                self.connection(slot).phase = Phase::Ended;
+                self.close_when_over(slot)
+            }
+            Event::SendShort { slot, rest } => {
+                self.connection(slot).queue.splice(..0, rest);
+                self.send_queue(slot)
+            }
+            Event::SendDone { slot } => {
+                self.connection(slot).sending = false;
+                self.send_queue(slot)
+            }
+            Event::SendFailed { slot } => {
+                let connection = self.connection(slot);
+                (connection.sending, connection.queue) = (false, Vec::new());
+                self.close_when_over(slot)
+            }
+            Event::Tick => Ok(()),
+        }
+    }
+
+    fn connection(&mut self, slot: u32) -> &mut Connection {
+        &mut self.connections[slot as usize]
+    }
+
+    fn accepted(&mut self, slot: u32) -> io::Result<()> {
+        if self.connections.len() <= slot as usize {
+            self.connections.resize_with(slot as usize + 1, Connection::default);
+        }
+        *self.connection(slot) = Connection { phase: Phase::Open, ..Connection::default() };
+        self.ring.receive(slot)
+    }
+
+    #[inline]
+    fn received(&mut self, slot: u32, buffer: Buffer) -> io::Result<()> {
+        let connection = &mut self.connections[slot as usize];
+        // Two sends of one socket in one enter could mix their bytes when the first goes out in part.
+        let first = connection.answered_in != self.turn && !connection.sending;
+        if !first || !connection.partial.is_empty() || !buffer.len().is_multiple_of(self.request) {
+            return self.received_in_pieces(slot, buffer);
+        }
+        connection.answered_in = self.turn;
+        let end = self.drop_keys(&buffer);
+        self.ring.send(slot, buffer, MASK_BYTES..end)
+    }
+
+    /// Closes the gaps that the keys of all requests but the first leave, so that what stands from byte
+    /// four on is one contiguous answer; tells where it ends.
+    #[inline]
+    fn drop_keys(&mut self, buffer: &Buffer) -> usize {
+        let (len, mut end) = (buffer.len(), self.request);
+        if len > self.request {
+            let bytes = self.ring.bytes(buffer);
+            for start in (self.request..len).step_by(self.request) {
+                bytes.copy_within(start + MASK_BYTES..start + self.request, end);
+                end += self.request - MASK_BYTES;
+            }
+        }
+        end
+    }
+
+    /// A request was split, or an earlier answer is still on its way: bytes are gathered by copying.
+    #[cold]
+    fn received_in_pieces(&mut self, slot: u32, buffer: Buffer) -> io::Result<()> {
+        let connection = &mut self.connections[slot as usize];
+        connection.partial.extend_from_slice(&self.ring.bytes(&buffer)[..buffer.len()]);
+        self.ring.release(buffer);
+        let whole = connection.partial.len() / self.request * self.request;
+        for request in connection.partial[..whole].chunks_exact(self.request) {
+            connection.queue.extend_from_slice(&request[MASK_BYTES..]);
+        }
+        connection.partial.drain(..whole);
+        if connection.answered_in == self.turn {
+            self.waiting.push(slot);
+            return Ok(());
+        }
+        self.send_queue(slot)
+    }
+
+    /// Sends what waits, unless a send is pending; its end calls this again.
+    fn send_queue(&mut self, slot: u32) -> io::Result<()> {
+        let connection = &mut self.connections[slot as usize];
+        if connection.phase == Phase::Open && !connection.sending && !connection.queue.is_empty() {
+            connection.sending = true;
+            let answers = std::mem::take(&mut connection.queue);
+            self.ring.send_owned(slot, answers)?;
+        }
+        self.close_when_over(slot)
+    }
+
+    fn close_when_over(&mut self, slot: u32) -> io::Result<()> {
+        let connection = self.connection(slot);
+        if connection.phase != Phase::Ended || connection.sending {
+            return Ok(());
+        }
+        *connection = Connection::default();
+        self.ring.close(slot)
+    }
+}

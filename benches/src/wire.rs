@@ -1,0 +1,75 @@
+//! The frames that the client sends and the servers answer, by their sizes (RFC 6455 section 5.2): one
+//! unfragmented data frame per message, masked towards the server, unmasked back.
+
+/// FIN and the opcode of a text frame.
+pub const FIN_TEXT: u8 = 0x81;
+/// FIN and the opcode of a binary frame.
+pub const FIN_BINARY: u8 = 0x82;
+/// The bit of the second byte that says that a masking key follows.
+pub const MASKED: u8 = 0x80;
+/// Bytes of a masking key.
+pub const MASK_BYTES: usize = 4;
+
+/// The header of an unmasked frame: FIN, opcode and the length in its shortest form.
+pub fn header(first: u8, payload_bytes: usize) -> Vec<u8> {
+    match payload_bytes {
+        0..=125 => vec![first, payload_bytes as u8],
+        126..=0xffff => {
+            let length = (payload_bytes as u16).to_be_bytes();
+            vec![first, 126, length[0], length[1]]
+        }
+        _ => [&[first, 127], (payload_bytes as u64).to_be_bytes().as_slice()].concat(),
+    }
+}
+
+/// Bytes on the wire of one message from the client.
+pub fn request_bytes(payload_bytes: usize) -> usize {
+    header(FIN_BINARY, payload_bytes).len() + MASK_BYTES + payload_bytes
+}
+
+/// `target` becomes `source` with the key laid over it (RFC 6455 section 5.3); equal lengths.
+pub fn mask_into(target: &mut [u8], source: &[u8], key: [u8; MASK_BYTES]) {
+    assert_eq!(target.len(), source.len());
+    let wide = u64::from_ne_bytes([key[0], key[1], key[2], key[3], key[0], key[1], key[2], key[3]]);
+    let (target_words, target_tail) = target.as_chunks_mut::<8>();
+    let (source_words, source_tail) = source.as_chunks::<8>();
+    for (to, from) in target_words.iter_mut().zip(source_words) {
+        *to = (u64::from_ne_bytes(*from) ^ wide).to_ne_bytes();
+    }
+    for (place, (to, from)) in target_tail.iter_mut().zip(source_tail).enumerate() {
+        *to = from ^ key[place % MASK_BYTES];
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn header_takes_the_shortest_form() {
+        let cases: [(usize, &[u8]); 6] = [
+            (0, &[0x82, 0]),
+            (125, &[0x82, 125]),
+            (126, &[0x82, 126, 0, 126]),
+            (1024, &[0x82, 126, 4, 0]),
+            (0xffff, &[0x82, 126, 0xff, 0xff]),
+            (0x1_0000, &[0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0]),
+        ];
+        for (payload_bytes, expected) in cases {
+            assert_eq!(header(FIN_BINARY, payload_bytes), expected, "{payload_bytes}");
+        }
+    }
+
+    #[test]
+    fn masking_agrees_with_the_definition() {
+        let key = [0x37, 0xfa, 0x21, 0x3d];
+        for length in 0..70_usize {
+            let source: Vec<u8> = (0..length).map(|place| (place * 7) as u8).collect();
+            let mut target = vec![0; source.len()];
+            mask_into(&mut target, &source, key);
+            for (place, byte) in target.iter().enumerate() {
+                assert_eq!(*byte, source[place] ^ key[place % 4], "length {length}, byte {place}");
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! What the shards of one server or client know of each other.
+
+use crate::remote::Remote;
+use crate::shard::{Command, Inbox};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use wsring_io::Socket;
+
+/// The name of a connection: unique among the connections that a process has open, and not used
+/// again before 2^24 others had the same place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnectionId {
+    pub(crate) shard: u32,
+    pub(crate) socket: Socket,
+}
+
+impl std::fmt::Display for ConnectionId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}.{}", self.shard, self.socket.slot(), self.socket.generation())
+    }
+}
+
+/// The shards that work together: their inboxes, and how many connections each has.
+#[derive(Debug)]
+pub struct Cluster {
+    inboxes: Vec<Inbox>,
+    loads: Vec<Load>,
+    /// Set while the acceptor has stopped because every table is full.
+    accept_paused: AtomicBool,
+    topics: AtomicU64,
+}
+
+/// On a cache line of its own, since each shard writes its own often.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Load(AtomicU32);
+
+/// The shard that accepts for all others.
+pub(crate) const ACCEPTOR: usize = 0;
+
+impl Cluster {
+    /// `shards` shards with nothing to do yet.
+    pub fn new(shards: usize) -> Arc<Self> {
+        Arc::new(Self {
+            inboxes: (0..shards).map(|_| Inbox::default()).collect(),
+            loads: (0..shards).map(|_| Load::default()).collect(),
+            accept_paused: AtomicBool::new(false),
+            topics: AtomicU64::new(0),
+        })
+    }
+
+    /// How many shards.
+    pub fn shards(&self) -> usize {
+        self.inboxes.len()
+    }
+
+    /// Connections per shard, at this moment.
+    pub fn connections(&self) -> Vec<u32> {
+        self.loads.iter().map(|load| load.0.load(Ordering::Relaxed)).collect()
+    }
+
+    pub(crate) fn inbox(&self, shard: usize) -> &Inbox {
+        &self.inboxes[shard]
+    }
+
+    pub(crate) fn send(&self, shard: usize, command: Command) {
+        self.inboxes[shard].push(command);
+    }
+
+    pub(crate) fn send_all(&self, mut command: impl FnMut() -> Command) {
+        for inbox in &self.inboxes {
+            inbox.push(command());
+        }
+    }
+
+    pub(crate) fn remote(self: &Arc<Self>, id: ConnectionId) -> Remote {
+        Remote::new(Arc::clone(self), id)
+    }
+
+    pub(crate) fn next_topic(&self) -> u64 {
+        self.topics.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The shard with the fewest connections that has room, counted as having one more from now on.
+    pub(crate) fn place(&self, room_per_shard: u32) -> Option<usize> {
+        let count = |load: &Load| load.0.load(Ordering::Relaxed);
+        let (shard, load) = self.loads.iter().enumerate().min_by_key(|(_, load)| count(load))?;
+        if count(load) >= room_per_shard {
+            return None;
+        }
+        self.opened(shard);
+        Some(shard)
+    }
+
+    pub(crate) fn opened(&self, shard: usize) {
+        self.loads[shard].0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One connection of `shard` is gone; an acceptor that waits for room learns of it.
+    pub(crate) fn closed(&self, shard: usize) {
+        self.loads[shard].0.fetch_sub(1, Ordering::Relaxed);
+        if self.accept_paused.load(Ordering::SeqCst) && self.accept_paused.swap(false, Ordering::SeqCst) {
+            self.send(ACCEPTOR, Command::AcceptResume);
+        }
+    }
+
+    pub(crate) fn pause_accept(&self) {
+        self.accept_paused.store(true, Ordering::SeqCst);
+    }
+}

@@ -1,0 +1,30 @@
+//! Every bound of the shards that is not a setting, and how they relate.
+
+/// Echoed messages shorter than this that were gathered from pieces are copied into the turn's
+/// output; longer ones are sent from the vector that gathered them.
+pub(crate) const GATHERED_COPY_BYTES_MAX: usize = 16 * 1024;
+
+/// Shared frames up to this size are copied together when several go to one connection in one turn;
+/// longer ones are sent from where they lie.
+pub(crate) const SHARED_COPY_BYTES_MAX: usize = 16 * 1024;
+
+/// How much queued output is copied together into one send, when a slow peer catches up.
+pub(crate) const COALESCE_BYTES_MAX: usize = 64 * 1024;
+
+/// Input thrown away after a refusal or a failure, before the connection is ended outright.
+pub(crate) const LINGER_BYTES_MAX: u32 = 4 << 20;
+
+/// Sockets of a table kept free for connections on their way from the acceptor to another shard.
+pub(crate) const TABLE_RESERVE: u32 = 64;
+
+/// Bytes that may arrive before a deferred upgrade is decided; a client has no business to send any.
+pub(crate) const DEFERRED_BYTES_MAX: usize = 64 * 1024;
+
+/// Sessions are kept in chunks of this many, so that growth moves none of them.
+pub(crate) const TABLE_CHUNK: usize = 256;
+
+/// User-space bytes that an idle connection may cost in all; `tests` measure it.
+pub(crate) const IDLE_BYTES_MAX: usize = 256;
+
+const _: () = assert!(SHARED_COPY_BYTES_MAX <= COALESCE_BYTES_MAX);
+const _: () = assert!(TABLE_CHUNK.is_power_of_two());

@@ -1,0 +1,50 @@
+//! A connection as other threads see it.
+
+use crate::CloseCode;
+use crate::cluster::{Cluster, ConnectionId};
+use crate::shard::Command;
+use bytes::Bytes;
+use std::sync::Arc;
+use wsring_proto::Kind;
+
+/// Reaches one connection from any thread; cheap to clone. It keeps nothing alive: what is sent
+/// after the connection has ended is dropped.
+#[derive(Clone, Debug)]
+pub struct Remote {
+    cluster: Arc<Cluster>,
+    id: ConnectionId,
+}
+
+impl Remote {
+    pub(crate) fn new(cluster: Arc<Cluster>, id: ConnectionId) -> Self {
+        Self { cluster, id }
+    }
+
+    /// The connection's name.
+    pub fn id(&self) -> ConnectionId {
+        self.id
+    }
+
+    /// Sends a text message in one of the shard's next turns.
+    pub fn send_text(&self, text: impl Into<String>) {
+        self.send(Kind::Text, Bytes::from(text.into()));
+    }
+
+    /// Sends a binary message in one of the shard's next turns.
+    pub fn send_binary(&self, payload: impl Into<Bytes>) {
+        self.send(Kind::Binary, payload.into());
+    }
+
+    /// Begins the closing handshake in one of the shard's next turns.
+    pub fn close(&self, code: CloseCode, reason: impl Into<String>) {
+        self.command(Command::Close { socket: self.id.socket, code, reason: reason.into() });
+    }
+
+    fn send(&self, kind: Kind, payload: Bytes) {
+        self.command(Command::Send { socket: self.id.socket, kind, payload });
+    }
+
+    pub(crate) fn command(&self, command: Command) {
+        self.cluster.send(self.id.shard as usize, command);
+    }
+}

@@ -1,0 +1,129 @@
+//! Which route answers a request.
+
+use crate::Error;
+use crate::upgrade::{Answer, Upgrade};
+use std::borrow::Cow;
+use wsring_proto::http::{Request, Response, percent_decode};
+
+pub(crate) type WebSocketRoute = dyn Fn(Upgrade<'_>) -> Answer + Send + Sync;
+pub(crate) type HttpRoute = dyn Fn(&HttpRequest<'_>) -> Response + Send + Sync;
+
+/// All routes of a server. A path is literal, or has `{name}` in place of a segment, or ends in
+/// `/{*name}` for whatever follows, nothing included. The more literal route wins.
+#[derive(Default)]
+pub struct Routes {
+    router: matchit::Router<usize>,
+    endpoints: Vec<Endpoint>,
+}
+
+/// What stands at one path.
+#[derive(Default)]
+pub(crate) struct Endpoint {
+    path: String,
+    pub(crate) websocket: Option<Box<WebSocketRoute>>,
+    http: Vec<(&'static str, Box<HttpRoute>)>,
+}
+
+impl Routes {
+    pub(crate) fn add_websocket(&mut self, path: &str, route: Box<WebSocketRoute>) -> Result<(), Error> {
+        let endpoint = self.endpoint(path)?;
+        if endpoint.websocket.replace(route).is_some() {
+            return Err(Error::Route { path: path.into(), cause: "has a WebSocket route already".into() });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn add_http(
+        &mut self,
+        method: &'static str,
+        path: &str,
+        route: Box<HttpRoute>,
+    ) -> Result<(), Error> {
+        let endpoint = self.endpoint(path)?;
+        if endpoint.http.iter().any(|(taken, _)| *taken == method) {
+            return Err(Error::Route { path: path.into(), cause: format!("has a {method} route already") });
+        }
+        endpoint.http.push((method, route));
+        Ok(())
+    }
+
+    pub(crate) fn find<'a>(&'a self, path: &'a str) -> Option<(&'a Endpoint, Params<'a>)> {
+        let found = self.router.at(path).ok()?;
+        Some((&self.endpoints[*found.value], Params(Some(found.params))))
+    }
+
+    fn endpoint(&mut self, path: &str) -> Result<&mut Endpoint, Error> {
+        if let Some(index) = self.endpoints.iter().position(|endpoint| endpoint.path == path) {
+            return Ok(&mut self.endpoints[index]);
+        }
+        let index = self.endpoints.len();
+        let insert = |router: &mut matchit::Router<usize>, path: &str| {
+            let wrong = |cause: matchit::InsertError| Error::Route { path: path.into(), cause: cause.to_string() };
+            router.insert(path, index).map_err(wrong)
+        };
+        if !path.starts_with('/') {
+            return Err(Error::Route { path: path.into(), cause: "does not begin with /".into() });
+        }
+        insert(&mut self.router, path)?;
+        if let Some((before, _)) = path.rsplit_once("{*") {
+            // A route of its own at the path without the wildcard keeps precedence.
+            let _ = insert(&mut self.router, before);
+        }
+        self.endpoints.push(Endpoint { path: path.into(), ..Endpoint::default() });
+        Ok(&mut self.endpoints[index])
+    }
+}
+
+impl Endpoint {
+    /// The route for a method; HEAD is answered by GET's.
+    pub(crate) fn http(&self, method: &str) -> Option<&HttpRoute> {
+        let wanted = if method == "HEAD" { "GET" } else { method };
+        self.http.iter().find(|(method, _)| *method == wanted).map(|(_, route)| &**route)
+    }
+
+    /// What the Allow header of a 405 says.
+    pub(crate) fn allowed(&self) -> String {
+        let mut methods: Vec<&str> = self.http.iter().map(|(method, _)| *method).collect();
+        if methods.contains(&"GET") {
+            methods.push("HEAD");
+        }
+        if methods.is_empty() {
+            methods.push("GET");
+        }
+        methods.join(", ")
+    }
+}
+
+/// The `{name}` parts of a matched path.
+#[derive(Debug, Default)]
+pub(crate) struct Params<'a>(Option<matchit::Params<'a, 'a>>);
+
+impl<'a> Params<'a> {
+    pub(crate) fn get(&self, name: &str) -> Option<Cow<'a, str>> {
+        self.0.as_ref()?.get(name).map(percent_decode)
+    }
+}
+
+/// A plain HTTP request with its whole body.
+pub struct HttpRequest<'a> {
+    pub(crate) request: &'a Request<'a>,
+    pub(crate) params: Params<'a>,
+    pub(crate) body: &'a [u8],
+}
+
+impl<'a> HttpRequest<'a> {
+    /// The head: method, path, query, headers, cookies.
+    pub fn request(&self) -> &Request<'a> {
+        self.request
+    }
+
+    /// A `{name}` of the route's path, percent-decoded.
+    pub fn param(&self, name: &str) -> Option<Cow<'a, str>> {
+        self.params.get(name)
+    }
+
+    /// The body; empty when there was none.
+    pub fn body(&self) -> &'a [u8] {
+        self.body
+    }
+}

@@ -1,0 +1,128 @@
+//! What may be set, with its defaults and the reason for each.
+
+use crate::Error;
+use crate::placement::Placement;
+use std::time::Duration;
+use wsring_proto::Limits;
+use wsring_proto::http::HeadLimits;
+
+/// What happens to a peer that does not read as fast as it is written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SlowPeer {
+    /// Stop reading from it until half of its queue is out. Right where output answers input (echo,
+    /// request and answer): the peer slows itself down and nothing is lost.
+    Pause,
+    /// Refuse further messages ([`Sent::Dropped`](crate::Sent::Dropped)) until the queue is shorter.
+    Drop,
+    /// Close it with 1013, try again later.
+    Close,
+}
+
+/// How shards treat connections. Every field has a default; [`Server`](crate::Server) has a method
+/// to replace them all.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Frames and messages a peer may send.
+    pub limits: Limits,
+    /// Size of an HTTP head: 8 KiB and 100 headers.
+    pub head: HeadLimits,
+    /// Body of a plain HTTP request: 1 MiB.
+    pub body_bytes_max: usize,
+    /// From accept to the answer of the upgrade, or to a whole request; also how long an idle
+    /// HTTP connection is kept. 10 s; not prolonged by single bytes.
+    pub handshake_timeout: Duration,
+    /// After this long without a byte from the peer it is sent a Ping; `None`: never. 30 s, under
+    /// the 60 s after which many proxies drop a silent connection.
+    pub ping_interval: Option<Duration>,
+    /// After a Ping the peer has this long to send anything, then it is closed (1008): 15 s.
+    pub pong_timeout: Duration,
+    /// A connection on which no message arrived for this long is closed (1001); `None`: never, the
+    /// default, since subscribers may have nothing to say.
+    pub idle_timeout: Option<Duration>,
+    /// A connection older than this is closed (1001), so that clients move to newer servers in the
+    /// end; `None`: never, the default.
+    pub lifetime_max: Option<Duration>,
+    /// How long the closing handshake, and what is still to be sent, may take: 5 s.
+    pub close_timeout: Duration,
+    /// How long input is thrown away after a failure, so that the peer can still read why: 1 s.
+    pub linger_timeout: Duration,
+    /// Unsent bytes of one connection at which [`slow_peer`](Self::slow_peer) acts: 1 MiB. A message
+    /// that crosses it is still taken.
+    pub high_water_bytes: usize,
+    /// What then happens.
+    pub slow_peer: SlowPeer,
+    /// How connections come to shards.
+    pub placement: Placement,
+    /// Shards, each a thread with a ring; `None`: one per core.
+    pub shards: Option<usize>,
+    /// The core of the first shard; the others take the following ones. `None`: the kernel chooses.
+    pub pin: Option<usize>,
+    /// Connections in all; `None`: what the descriptor tables of the shards hold together (each as
+    /// many as the limit of open files).
+    pub connections_max: Option<u32>,
+    /// Receive buffers of one shard (a power of two), each of [`buffer_bytes`](Self::buffer_bytes):
+    /// 1024 of 4 KiB. They bound the bytes in flight between two turns, not the connections.
+    pub buffers: u16,
+    /// See [`buffers`](Self::buffers).
+    pub buffer_bytes: u32,
+    /// Connections that the kernel holds before they are accepted: 4096.
+    pub backlog: i32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            head: HeadLimits::default(),
+            body_bytes_max: 1 << 20,
+            handshake_timeout: Duration::from_secs(10),
+            ping_interval: Some(Duration::from_secs(30)),
+            pong_timeout: Duration::from_secs(15),
+            idle_timeout: None,
+            lifetime_max: None,
+            close_timeout: Duration::from_secs(5),
+            linger_timeout: Duration::from_secs(1),
+            high_water_bytes: 1 << 20,
+            slow_peer: SlowPeer::Pause,
+            placement: Placement::default(),
+            shards: None,
+            pin: None,
+            connections_max: None,
+            buffers: 1024,
+            buffer_bytes: 4096,
+            backlog: 4096,
+        }
+    }
+}
+
+impl Settings {
+    /// Checks what would otherwise fail later, or in a puzzling way.
+    ///
+    /// # Errors
+    /// The caller's fault: names the setting, its value and what is allowed.
+    pub fn check(&self) -> Result<(), Error> {
+        let wrong = |setting, value: String, allowed| Err(Error::Setting { setting, value, allowed });
+        if self.shards == Some(0) {
+            return wrong("shards", "0".into(), "at least 1");
+        }
+        if !self.buffers.is_power_of_two() || self.buffers > 32768 {
+            return wrong("buffers", self.buffers.to_string(), "a power of two up to 32768");
+        }
+        if self.buffer_bytes < 512 {
+            return wrong("buffer_bytes", self.buffer_bytes.to_string(), "at least 512");
+        }
+        if self.handshake_timeout.is_zero() || self.close_timeout.is_zero() || self.pong_timeout.is_zero() {
+            return wrong("handshake_timeout, close_timeout, pong_timeout", "0".into(), "more than 0");
+        }
+        Ok(())
+    }
+
+    /// Shards to start: as set, else one per core; more where the limit of connections asks for more
+    /// descriptor tables than that.
+    pub(crate) fn shard_count(&self, sockets_per_shard: u32) -> usize {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let usable = sockets_per_shard.saturating_sub(crate::limits::TABLE_RESERVE).max(1);
+        let tables = self.connections_max.map_or(1, |max| max.div_ceil(usable) as usize);
+        self.shards.unwrap_or(cores.max(tables))
+    }
+}

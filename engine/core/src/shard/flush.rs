@@ -1,0 +1,134 @@
+//! The end of a turn: each connection's output leaves as one send.
+
+use super::Shard;
+use super::output::Shape;
+use super::session::{Phase, Session};
+use crate::limits::COALESCE_BYTES_MAX;
+use wsring_io::{CloseHow, Io, Op, Outgoing, Socket};
+
+impl<I: Io> Shard<I> {
+    /// Sends what the turn has gathered.
+    pub(super) fn flush(&mut self) {
+        for number in 0..self.outputs.used() {
+            self.flush_one(number);
+        }
+        self.outputs.reset();
+    }
+
+    fn flush_one(&mut self, number: usize) {
+        let socket = self.outputs.socket(number);
+        let output = self.outputs.at(number);
+        let Some(session) = self.table.get(socket).filter(|session| sends(session)) else {
+            output.discard(&mut self.io);
+            return;
+        };
+        session.output = 0;
+        let (blocked, ending) = (session.flow.is_blocked(), session.ending);
+        match output.take() {
+            Shape::Nothing => {
+                if ending && !blocked {
+                    self.end(socket, CloseHow::Fin);
+                }
+            }
+            Shape::One(bytes) if !blocked => {
+                session.flow.sending = ending;
+                self.io.submit(Op::Send { socket, bytes, notify: ending });
+            }
+            Shape::One(Outgoing::Received { buffer, range }) => {
+                session.flow.push(super::output::copy_out(&mut self.io, buffer, range));
+                self.check_high_water(socket);
+            }
+            Shape::One(bytes) => {
+                session.flow.push(bytes);
+                self.check_high_water(socket);
+            }
+            Shape::Many(output) => {
+                output.into_pieces(&mut self.io, |piece| session.flow.push(piece));
+                if !session.flow.sending {
+                    self.send_next(socket);
+                }
+                self.check_high_water(socket);
+            }
+        }
+    }
+
+    /// The peer does not keep up: what follows waits.
+    pub(super) fn send_pending(&mut self, socket: Socket, unsent: usize) {
+        if let Some(session) = self.table.get(socket) {
+            session.flow.pending(unsent);
+            self.check_high_water(socket);
+        }
+    }
+
+    /// What waited may go, and the connection may read on.
+    pub(super) fn send_done(&mut self, socket: Socket) {
+        let Some(session) = self.table.get(socket) else { return };
+        // The peer's acknowledgements are a sign of life.
+        session.clock.heard = self.local.tick;
+        session.flow.done();
+        if session.flow.is_blocked() {
+            self.send_next(socket);
+        }
+        let Some(session) = self.table.get(socket) else { return };
+        if session.flow.should_resume(&self.local.settings) {
+            session.flow.paused = false;
+            self.io.submit(Op::ReceiveStart(socket));
+        }
+        if session.flow.is_blocked() {
+            return;
+        }
+        if session.ending {
+            return self.end(socket, CloseHow::Fin);
+        }
+        if std::mem::take(&mut session.flow.drain_wanted) && session.is_open_stream() {
+            self.with_handler(socket, |handler, conn| handler.drain(conn));
+        }
+    }
+
+    /// Sends the next waiting piece, and short ones after it together with it.
+    fn send_next(&mut self, socket: Socket) {
+        let Some(session) = self.table.get(socket) else { return };
+        let flow = &mut session.flow;
+        let Some(mut piece) = flow.next() else { return };
+        let fits = |length: usize, next: Option<usize>| next.is_some_and(|next| length + next <= COALESCE_BYTES_MAX);
+        if fits(piece.len(), flow.next_bytes()) {
+            let mut bytes = self.io.spare();
+            append(&mut self.io, &mut bytes, piece);
+            while fits(bytes.len(), flow.next_bytes()) {
+                let Some(next) = flow.next_too() else { break };
+                append(&mut self.io, &mut bytes, next);
+            }
+            piece = Outgoing::Buffer { bytes, start: 0 };
+        }
+        self.io.submit(Op::Send { socket, bytes: piece, notify: true });
+    }
+
+    /// Stops reading from a peer that has the high-water mark waiting for it: whatever the policy,
+    /// its own input must not add more.
+    fn check_high_water(&mut self, socket: Socket) {
+        let Some(session) = self.table.get(socket) else { return };
+        if session.flow.should_pause(&self.local.settings) {
+            session.flow.paused = true;
+            self.io.submit(Op::ReceiveStop(socket));
+        }
+    }
+}
+
+/// Whether output still has somewhere to go.
+fn sends(session: &Session) -> bool {
+    !matches!(session.phase, Phase::Closing)
+}
+
+fn append<I: Io>(io: &mut I, bytes: &mut Vec<u8>, piece: Outgoing) {
+    match piece {
+        Outgoing::Received { buffer, range } => {
+            bytes.extend_from_slice(&io.bytes(&buffer)[range]);
+            io.release(buffer);
+        }
+        Outgoing::Buffer { bytes: piece, start } => {
+            bytes.extend_from_slice(&piece[start..]);
+            io.restore(piece);
+        }
+        Outgoing::Shared(piece) => bytes.extend_from_slice(&piece),
+    }
+}

@@ -1,0 +1,174 @@
+//! Plain HTTP requests and opening handshakes.
+//!
+//! A request that arrives whole is read where it lies in the receive buffer; one that comes in pieces
+//! is gathered. Requests may follow each other without waiting for the answers.
+
+use super::hands::{After, Hands};
+use super::session::{Http, Phase, Stream};
+use crate::route::{Endpoint, HttpRequest, Params};
+use crate::upgrade::{Upgrade, Verdict};
+use wsring_proto::handshake::Offer;
+use wsring_proto::http::{self, Body, Refusal, Request, Response, WriteAs};
+
+/// What one look at the input came to.
+enum Step {
+    /// The request is not there yet.
+    More,
+    /// Answered; this many bytes were the request.
+    Next(usize),
+    /// Accepted as a WebSocket.
+    Switch { taken: usize },
+    /// The decision comes later.
+    Deferred { taken: usize },
+    /// Answered, and this was the last request.
+    Over(After),
+}
+
+impl Hands<'_> {
+    /// Input of a connection that speaks HTTP.
+    pub(super) fn http(&mut self, input: &mut [u8]) -> After {
+        let mut pending = match &mut self.session.phase {
+            Phase::Http(http) => std::mem::take(&mut http.pending),
+            _ => return After::Lost,
+        };
+        if pending.is_empty() {
+            return self.requests(input, Some(0));
+        }
+        pending.extend_from_slice(input);
+        self.local.input_stays = None;
+        self.requests(&mut pending, None)
+    }
+
+    fn requests(&mut self, input: &mut [u8], base: Option<usize>) -> After {
+        let mut at = 0;
+        let mut after = After::Open;
+        loop {
+            match self.request(&input[at..]) {
+                Step::Next(taken) => {
+                    at += taken;
+                    after = After::Answered;
+                }
+                Step::Switch { taken } => {
+                    at += taken;
+                    return self.opened(false, &mut input[at..], base.map(|base| base + at));
+                }
+                Step::Deferred { taken } => {
+                    self.session.phase = Phase::Deferred(input[at + taken..].to_vec());
+                    return After::Open;
+                }
+                Step::Over(after) => return after,
+                Step::More => {
+                    if let Phase::Http(http) = &mut self.session.phase {
+                        http.pending.extend_from_slice(&input[at..]);
+                        http.searched = http.pending.len();
+                    }
+                    return after;
+                }
+            }
+        }
+    }
+
+    /// Looks for one request at the front of `input` and answers it.
+    fn request(&mut self, input: &[u8]) -> Step {
+        let Phase::Http(Http { searched, .. }) = &mut self.session.phase else { return Step::Over(After::Lost) };
+        let searched = std::mem::take(searched);
+        let limits = &self.local.settings.head;
+        let Some(end) = http::head_end(input, searched) else {
+            return match http::check_unfinished(input, limits) {
+                Ok(()) => Step::More,
+                Err(refusal) => self.refuse(refusal),
+            };
+        };
+        let request = match Request::parse(&input[..end], limits) {
+            Ok(request) => request,
+            Err(refusal) => return self.refuse(refusal),
+        };
+        let length = match request.body() {
+            Body::None => 0,
+            Body::Length(length) if length > self.local.settings.body_bytes_max as u64 => {
+                let max = self.local.settings.body_bytes_max;
+                return self.refuse(Refusal::new(413, format!("the body has {length} bytes, at most {max} are taken")));
+            }
+            Body::Length(length) => length as usize,
+        };
+        let Some(body) = input.get(end..end + length) else {
+            self.invite(&request);
+            return Step::More;
+        };
+        self.answer(&request, body, end + length)
+    }
+
+    /// Tells a client that waits for it to send its body (RFC 9110 section 10.1.1), once.
+    fn invite(&mut self, request: &Request<'_>) {
+        let Phase::Http(http) = &mut self.session.phase else { return };
+        if request.expects_continue() && !http.continue_sent {
+            http.continue_sent = true;
+            self.output.compose(|bytes| bytes.extend_from_slice(http::CONTINUE));
+        }
+    }
+
+    fn answer(&mut self, request: &Request<'_>, body: &[u8], taken: usize) -> Step {
+        if let Phase::Http(http) = &mut self.session.phase {
+            http.continue_sent = false;
+        }
+        let routes = self.routes;
+        let Some((endpoint, params)) = routes.find(request.path()) else {
+            let text = "404 Not Found: nothing is served at this path\n";
+            return self.respond(request, &Response::text(404, text), taken);
+        };
+        if endpoint.websocket.is_some() && request.wants_upgrade() {
+            return self.upgrade(request, endpoint, params, taken);
+        }
+        let Some(route) = endpoint.http(request.method()) else {
+            return self.no_such_method(request, endpoint, taken);
+        };
+        let response = route(&HttpRequest { request, params, body });
+        self.respond(request, &response, taken)
+    }
+
+    fn no_such_method(&mut self, request: &Request<'_>, endpoint: &Endpoint, taken: usize) -> Step {
+        if endpoint.websocket.is_some() && request.method() == "GET" {
+            return self.refuse(Refusal::upgrade_required("this path speaks WebSocket only"));
+        }
+        let allowed = endpoint.allowed();
+        let text = format!("405 Method Not Allowed: {} is not served here, only {allowed}\n", request.method());
+        let response = Response::text(405, text);
+        let response = response.clone().header("Allow", &allowed).unwrap_or(response);
+        self.respond(request, &response, taken)
+    }
+
+    fn upgrade(&mut self, request: &Request<'_>, endpoint: &Endpoint, params: Params<'_>, taken: usize) -> Step {
+        let Some(route) = &endpoint.websocket else { return Step::Over(After::Lost) };
+        let offer = match Offer::check(request) {
+            Ok(offer) => offer,
+            Err(refusal) => return self.refuse(refusal),
+        };
+        let remote = self.local.cluster.remote(self.id());
+        match route(Upgrade::new(request, offer, params, remote)).0 {
+            Verdict::Accept { head, handler } => {
+                self.output.compose(|bytes| bytes.extend_from_slice(&head));
+                self.session.phase = Phase::Server(Stream::new(handler));
+                Step::Switch { taken }
+            }
+            Verdict::Deferred => Step::Deferred { taken },
+            Verdict::Reject(response) => self.reject(&response),
+        }
+    }
+
+    fn respond(&mut self, request: &Request<'_>, response: &Response, taken: usize) -> Step {
+        let how = request.write_as();
+        let how = WriteAs { close: how.close || self.closing, ..how };
+        self.output.compose(|bytes| response.write(bytes, how));
+        if how.close { Step::Over(After::Finish) } else { Step::Next(taken) }
+    }
+
+    fn refuse(&mut self, refusal: Refusal) -> Step {
+        self.reject(&Response::from(refusal))
+    }
+
+    /// Answers and closes; what the client has sent after it is not taken for another request.
+    fn reject(&mut self, response: &Response) -> Step {
+        self.output.compose(|bytes| response.write(bytes, WriteAs { head_only: false, close: true }));
+        Step::Over(After::Linger)
+    }
+}

@@ -1,0 +1,145 @@
+//! From a receive buffer to the session and back: what is in it, and what stays in it as output.
+
+use super::hands::{After, Hands};
+use super::session::Phase;
+use super::{Local, Shard};
+use crate::handler::Closed;
+use std::ops::Range;
+use wsring_io::{CloseHow, Io, Received, Socket};
+
+impl<I: Io> Shard<I> {
+    /// Hands received bytes to the session; frames that its handler left in the buffer become this
+    /// turn's output, otherwise the buffer goes back.
+    pub(super) fn input(&mut self, socket: Socket, buffer: Received) {
+        let (Some(number), Some(session)) = (self.output(socket), self.table.get(socket)) else {
+            return self.io.release(buffer);
+        };
+        let input = session.transport.open(self.io.bytes(&buffer));
+        self.local.input_stays = Some(0);
+        let output = self.outputs.at(number);
+        let mut hands = Hands {
+            session,
+            output,
+            local: &mut self.local,
+            resources: &mut self.resources,
+            routes: &self.routes,
+            closing: self.draining.is_some(),
+        };
+        let after = hands.take(input);
+        self.local.input_stays = None;
+        match side_by_side(input, &mut self.local.frames) {
+            Some(range) => self.outputs.at(number).set_input(buffer, range),
+            None => self.io.release(buffer),
+        }
+        self.after(socket, after);
+    }
+
+    /// The session with everything that input to it may touch, outside of receiving.
+    pub(super) fn hands(&mut self, socket: Socket, act: impl FnOnce(&mut Hands<'_>) -> After) -> After {
+        let (Some(number), Some(session)) = (self.output(socket), self.table.get(socket)) else {
+            return After::Open;
+        };
+        act(&mut Hands {
+            session,
+            output: self.outputs.at(number),
+            local: &mut self.local,
+            resources: &mut self.resources,
+            routes: &self.routes,
+            closing: self.draining.is_some(),
+        })
+    }
+
+    /// What follows from input beyond output.
+    pub(super) fn after(&mut self, socket: Socket, after: After) {
+        let settings = &self.local.settings;
+        match after {
+            After::Open => self.note_close(socket),
+            After::Opened => {
+                if let Some(session) = self.table.get(socket) {
+                    session.clock.limit = super::wheel::Tick(0);
+                    session.clock.opened = self.local.tick;
+                }
+                self.reschedule(socket);
+                self.note_close(socket);
+            }
+            After::Answered => self.limit(socket, settings.handshake_timeout),
+            After::Failed => self.limit(socket, settings.linger_timeout),
+            After::AwaitEnd => self.limit(socket, settings.close_timeout),
+            After::Finish => self.finish(socket),
+            After::Linger => {
+                let linger = settings.linger_timeout;
+                if let Some(session) = self.table.get(socket) {
+                    session.phase = Phase::Lingering { bytes: 0 };
+                }
+                self.limit(socket, linger);
+            }
+            After::Lost => {
+                self.hang_up(socket, &Closed::LOST);
+                self.end(socket, CloseHow::Reset);
+            }
+        }
+    }
+
+    /// Once a Close of ours is among the output, the closing handshake has a deadline.
+    pub(super) fn note_close(&mut self, socket: Socket) {
+        let timeout = self.local.settings.close_timeout;
+        let Some(session) = self.table.get(socket) else { return };
+        if !session.flow.close_sent || session.clock.limit.0 != 0 {
+            return;
+        }
+        match &mut session.phase {
+            Phase::Server(stream) => stream.protocol.sent_close(),
+            Phase::Client(stream) => stream.protocol.sent_close(),
+            _ => return,
+        }
+        self.limit(socket, timeout);
+    }
+}
+
+impl Local {
+    /// Notes a frame that stays in the present input's receive buffer.
+    pub(crate) fn stay(&mut self, frame: Range<usize>) {
+        let base = self.input_stays.unwrap_or(0);
+        self.frames.push(base + frame.start..base + frame.end);
+    }
+}
+
+/// Moves the frames together, so that one send takes them all: each server frame is four bytes
+/// shorter than the client frame it was made of, so that there are gaps between them. The first
+/// frame, which mostly is the only one, does not move.
+fn side_by_side(input: &mut [u8], frames: &mut Vec<Range<usize>>) -> Option<Range<usize>> {
+    let (first, rest) = frames.split_first()?;
+    let mut end = first.end;
+    for frame in rest {
+        input.copy_within(frame.clone(), end);
+        end += frame.len();
+    }
+    let all = first.start..end;
+    frames.clear();
+    Some(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_moved_together() {
+        let table: [(&[Range<usize>], Option<(Range<usize>, &str)>); 4] = [
+            (&[], None),
+            (&[2..5], Some((2..5, "cde"))),
+            (&[2..5, 5..7], Some((2..7, "cdefg"))),
+            (&[1..3, 6..9, 9..10], Some((1..7, "bcghij"))),
+        ];
+        for (frames, expected) in table {
+            let mut input = *b"abcdefghij";
+            let mut list = frames.to_vec();
+            let range = side_by_side(&mut input, &mut list);
+            assert_eq!(range, expected.clone().map(|(range, _)| range));
+            if let Some((range, text)) = expected {
+                assert_eq!(&input[range], text.as_bytes());
+            }
+            assert!(list.is_empty());
+        }
+    }
+}

@@ -1,0 +1,442 @@
+//! One shard: a thread, a ring, and all connections that live on it.
+//!
+//! ```text
+//!   turn:  wait for completions            (one call into the kernel, more while they keep coming)
+//!          act on each                     protocol, handlers; output gathers per connection
+//!          read the inbox                  other threads: decisions, publishes, connects, drain
+//!          run what is due                 pings, timeouts
+//!          flush                           one send per connection that has output
+//! ```
+//!
+//! Nothing in a turn blocks, and nothing allocates once the shard is warm. [`Shard`] is generic over
+//! [`Io`], so that the simulated server is the real one. Read [`Shard::turn`] first, then `input`
+//! (what happens to received bytes), `stream` (what a WebSocket does with them) and `flush`.
+
+mod commands;
+mod drain;
+mod due;
+mod flush;
+mod hands;
+mod http;
+mod inbox;
+mod input;
+mod opening;
+mod output;
+mod session;
+mod start;
+mod stream;
+mod table;
+mod wheel;
+
+pub(crate) use inbox::{Command, Inbox};
+pub(crate) use output::Output;
+pub(crate) use start::start_shards;
+
+use crate::cluster::{ACCEPTOR, Cluster, ConnectionId};
+use crate::conn::Conn;
+use crate::handler::{Closed, Handler};
+use crate::placement::Placement;
+use crate::route::Routes;
+use crate::running::DrainReport;
+use crate::settings::Settings;
+use drain::Draining;
+use hashbrown::HashMap;
+use output::Outputs;
+use session::{Phase, Session};
+use std::collections::HashMap as StdHashMap;
+use std::ops::Range;
+use std::sync::Arc;
+use table::Table;
+use wheel::{Tick, Wheel};
+use wsring_io::{CloseHow, Completion, Io, Op, ReceiveEnd, Received, Socket, Time};
+use wsring_proto::{Masking, Resources};
+
+/// What a shard is started with.
+pub struct Start {
+    /// The shards it belongs to.
+    pub cluster: Arc<Cluster>,
+    /// Its number among them.
+    pub shard: usize,
+    /// How it treats connections.
+    pub settings: Arc<Settings>,
+    /// What it serves.
+    pub routes: Arc<Routes>,
+    /// Whether it has listeners.
+    pub accepts: bool,
+    /// Real entropy for masking keys.
+    pub seed: [u8; 32],
+}
+
+/// One shard. [`run`](Self::run) it on its thread, or [`turn`](Self::turn) it by hand in a simulation.
+pub struct Shard<I: Io> {
+    io: I,
+    table: Table,
+    outputs: Outputs,
+    wheel: Wheel,
+    resources: Resources,
+    local: Local,
+    routes: Arc<Routes>,
+    openings: StdHashMap<u64, Box<crate::client::Opening>>,
+    accept: Accept,
+    draining: Option<Draining>,
+    completions: Vec<Completion>,
+    commands: Vec<Command>,
+    due: Vec<u32>,
+}
+
+/// What handlers may reach of their shard.
+pub(crate) struct Local {
+    pub(crate) cluster: Arc<Cluster>,
+    pub(crate) shard: usize,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) masking: Masking,
+    /// Frames that the present input's handler left in the receive buffer.
+    pub(crate) frames: Vec<Range<usize>>,
+    /// Where the present input begins in its receive buffer, if frames can stay there.
+    pub(crate) input_stays: Option<usize>,
+    /// What handlers asked for that concerns other connections of the shard.
+    pub(crate) commands: Vec<Command>,
+    /// Subscribers by topic.
+    pub(crate) topics: HashMap<u64, Vec<Socket>>,
+    pub(crate) now: Time,
+    pub(crate) tick: Tick,
+}
+
+/// Whether the listener is taking connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Accept {
+    /// There is no listener here, or it is closed.
+    Never,
+    On,
+    /// No table has room, or the kernel was short of something.
+    Paused,
+}
+
+impl<I: Io> Shard<I> {
+    /// A shard that has not turned yet. It starts to accept when told so by the cluster.
+    pub fn new(io: I, start: Start) -> Self {
+        start.cluster.inbox(start.shard).set_waker(io.waker());
+        let now = io.now();
+        let local = Local {
+            masking: Masking::new(start.seed),
+            frames: Vec::new(),
+            input_stays: None,
+            commands: Vec::new(),
+            topics: HashMap::new(),
+            now,
+            tick: Tick(0),
+            cluster: start.cluster,
+            shard: start.shard,
+            settings: Arc::clone(&start.settings),
+        };
+        Self {
+            io,
+            table: Table::default(),
+            outputs: Outputs::default(),
+            wheel: Wheel::new(now),
+            resources: Resources::new(start.settings.limits),
+            local,
+            routes: start.routes,
+            openings: StdHashMap::new(),
+            accept: if start.accepts { Accept::Paused } else { Accept::Never },
+            draining: None,
+            completions: Vec::new(),
+            commands: Vec::new(),
+            due: Vec::new(),
+        }
+    }
+
+    /// Turns until drained.
+    ///
+    /// # Errors
+    /// The ring is broken.
+    pub fn run(mut self) -> std::io::Result<DrainReport> {
+        loop {
+            if let Some(report) = self.turn()? {
+                return Ok(report);
+            }
+        }
+    }
+
+    /// One turn of the loop; a report when it was the last.
+    ///
+    /// # Errors
+    /// The ring is broken.
+    pub fn turn(&mut self) -> std::io::Result<Option<DrainReport>> {
+        let deadline = earliest(self.wheel.next(), self.draining.as_ref().and_then(Draining::next));
+        let mut completions = std::mem::take(&mut self.completions);
+        self.io.turn(deadline, &mut completions)?;
+        self.local.now = self.io.now();
+        self.local.tick = self.wheel.tick(self.local.now);
+        for completion in completions.drain(..) {
+            self.complete(completion);
+        }
+        self.completions = completions;
+        self.read_inbox();
+        self.run_due();
+        self.drain_on();
+        self.flush();
+        Ok(self.report())
+    }
+
+    /// What the speaker has counted.
+    pub fn counters(&self) -> &wsring_io::Counters {
+        self.io.counters()
+    }
+
+    /// Everything that can wake a shard.
+    fn complete(&mut self, completion: Completion) {
+        match completion {
+            Completion::Accepted { socket } => self.accepted(socket),
+            Completion::AcceptEnded { errno } => self.accept_ended(errno),
+            Completion::Connected { request, socket } => self.connected(request, socket),
+            Completion::ConnectFailed { request, errno } => self.connect_failed(request, errno),
+            Completion::Received { socket, buffer } => self.received(socket, buffer),
+            Completion::ReceiveEnded { socket, end } => self.receive_ended(socket, end),
+            Completion::SendPending { socket } => self.send_pending(socket, 0),
+            Completion::SendDone { socket } => self.send_done(socket),
+            Completion::SendFailed { socket, .. } => self.lost(socket),
+            Completion::Closed { socket } => self.closed(socket),
+            Completion::Woken => {}
+        }
+    }
+
+    /// A connection from the listener finds its shard; one from another shard has found it.
+    fn accepted(&mut self, socket: Socket) {
+        let local = &self.local;
+        if self.accept == Accept::Never {
+            // Handed over, and counted by the shard that did so.
+        } else if local.settings.placement == Placement::HandOver {
+            match local.cluster.place(self.room()) {
+                Some(shard) if shard != local.shard => {
+                    self.io.submit(Op::HandOver { socket, shard });
+                    return;
+                }
+                Some(_) => {}
+                // No table has room: what was accepted already stays here, in the place it has.
+                None => {
+                    local.cluster.opened(local.shard);
+                    self.pause_accept();
+                }
+            }
+        } else {
+            local.cluster.opened(local.shard);
+        }
+        self.open(socket, Phase::Http(session::Http::default()));
+    }
+
+    /// Connections that a shard may have.
+    fn room(&self) -> u32 {
+        let table = self.io.sockets_max().saturating_sub(crate::limits::TABLE_RESERVE).max(1);
+        let shards = self.local.cluster.shards() as u32;
+        self.local.settings.connections_max.map_or(table, |max| table.min(max.div_ceil(shards)))
+    }
+
+    fn open(&mut self, socket: Socket, phase: Phase) {
+        if self.draining.is_some() {
+            self.local.cluster.closed(self.local.shard);
+            self.io.submit(Op::Close { socket, how: CloseHow::Reset });
+            return;
+        }
+        let mut session = Session::new(socket, phase, self.local.tick);
+        session.clock.limit = self.local.tick.after(self.local.settings.handshake_timeout);
+        self.wheel.set(socket.slot(), session.clock.limit);
+        self.table.insert(session);
+        self.io.submit(Op::ReceiveStart(socket));
+    }
+
+    fn pause_accept(&mut self) {
+        if self.accept == Accept::On {
+            self.accept = Accept::Paused;
+            self.io.submit(Op::AcceptStop);
+            self.local.cluster.pause_accept();
+            self.resume_if_room();
+        }
+    }
+
+    fn accept_ended(&mut self, errno: i32) {
+        if self.accept != Accept::On {
+            return;
+        }
+        tracing::warn!(shard = self.local.shard, errno, "accepting has paused until a connection closes");
+        self.accept = Accept::Paused;
+        self.local.cluster.pause_accept();
+        if errno != libc::ENFILE {
+            self.resume_if_room();
+        }
+    }
+
+    /// Room may have come up between the last look and the pause, with nobody left to tell of it.
+    fn resume_if_room(&mut self) {
+        let room = self.room();
+        if self.local.cluster.connections().iter().any(|count| *count < room) {
+            self.local.cluster.send(ACCEPTOR, Command::AcceptResume);
+        }
+    }
+
+    fn resume_accept(&mut self) {
+        if self.accept == Accept::Paused && self.draining.is_none() {
+            self.accept = Accept::On;
+            self.io.submit(Op::AcceptStart);
+        }
+    }
+
+    fn received(&mut self, socket: Socket, buffer: Received) {
+        let Some(session) = self.table.get(socket) else { return self.io.release(buffer) };
+        session.clock.heard = self.local.tick;
+        match &mut session.phase {
+            Phase::Server(_) | Phase::Client(_) | Phase::Http(_) | Phase::Opening(..) => {
+                self.input(socket, buffer);
+            }
+            Phase::Deferred(pending) => {
+                let input = self.io.bytes(&buffer);
+                pending.extend_from_slice(session.transport.open(input));
+                let too_much = pending.len() > crate::limits::DEFERRED_BYTES_MAX;
+                self.io.release(buffer);
+                if too_much {
+                    self.end(socket, CloseHow::Reset);
+                }
+            }
+            Phase::Lingering { bytes } => {
+                *bytes = bytes.saturating_add(buffer.len() as u32);
+                let too_much = *bytes > crate::limits::LINGER_BYTES_MAX;
+                self.io.release(buffer);
+                if too_much {
+                    self.end(socket, CloseHow::Reset);
+                }
+            }
+            Phase::Free | Phase::Closing => self.io.release(buffer),
+        }
+    }
+
+    fn receive_ended(&mut self, socket: Socket, end: ReceiveEnd) {
+        match end {
+            ReceiveEnd::Stopped => {}
+            ReceiveEnd::Failed(_) => self.lost(socket),
+            ReceiveEnd::Eof => {
+                self.hang_up(socket, &Closed::LOST);
+                self.finish(socket);
+            }
+        }
+    }
+
+    /// The transport broke: nothing more can be sent.
+    fn lost(&mut self, socket: Socket) {
+        self.hang_up(socket, &Closed::LOST);
+        self.end(socket, CloseHow::Reset);
+    }
+
+    /// Tells the handler that it is over, unless it was told.
+    fn hang_up(&mut self, socket: Socket, closed: &Closed<'_>) {
+        let id = ConnectionId { shard: self.local.shard as u32, socket };
+        let Some(session) = self.table.get(socket) else { return };
+        let handler = match &mut session.phase {
+            Phase::Server(stream) => stream.handler.take(),
+            Phase::Client(stream) => stream.handler.take(),
+            Phase::Opening(..) => return self.opening_failed(socket, crate::client::OpenFailure::Lost),
+            _ => None,
+        };
+        if let Some(mut handler) = handler {
+            handler.close(id, closed);
+        }
+    }
+
+    /// Closes the transport once all output is out, at the latest at the close timeout.
+    fn finish(&mut self, socket: Socket) {
+        let Some(session) = self.table.get(socket) else { return };
+        if session.ending || matches!(session.phase, Phase::Closing) {
+            return;
+        }
+        session.ending = true;
+        self.limit(socket, self.local.settings.close_timeout);
+        let session = self.table.get(socket).filter(|session| session.output == 0);
+        if session.is_some_and(|session| !session.flow.is_blocked()) {
+            self.end(socket, CloseHow::Fin);
+        }
+    }
+
+    /// Closes the transport now.
+    fn end(&mut self, socket: Socket, how: CloseHow) {
+        self.hang_up(socket, &Closed::LOST);
+        let Some(session) = self.table.get(socket) else { return };
+        match std::mem::replace(&mut session.phase, Phase::Closing) {
+            Phase::Closing => return,
+            Phase::Server(mut stream) => stream.protocol.abandon(&mut self.resources),
+            Phase::Client(mut stream) => stream.protocol.abandon(&mut self.resources),
+            _ => {}
+        }
+        session.flow = crate::flow::Flow::default();
+        if let Some(topics) = session.topics.take() {
+            topics.iter().for_each(|topic| self.local.leave(*topic, socket));
+        }
+        self.wheel.remove(socket.slot());
+        self.io.submit(Op::Close { socket, how });
+    }
+
+    fn closed(&mut self, socket: Socket) {
+        if self.table.remove(socket).is_some() {
+            self.local.cluster.closed(self.local.shard);
+        }
+    }
+
+    /// Gives the present phase a deadline.
+    fn limit(&mut self, socket: Socket, after: std::time::Duration) {
+        if let Some(session) = self.table.get(socket) {
+            session.clock.limit = self.local.tick.after(after);
+            self.wheel.set(socket.slot(), session.clock.limit);
+        }
+    }
+
+    /// The number of the connection's output this turn, opened when there is none yet.
+    fn output(&mut self, socket: Socket) -> Option<usize> {
+        let session = self.table.get(socket)?;
+        if session.output == 0 {
+            session.output = self.outputs.open(socket) as u32 + 1;
+            self.outputs.at(session.output as usize - 1).prepare(&mut self.io);
+        }
+        Some(session.output as usize - 1)
+    }
+
+    /// Calls a connection's handler, if it still has one, outside of receiving.
+    fn with_handler(&mut self, socket: Socket, call: impl FnOnce(&mut dyn Handler, &mut Conn<'_>)) {
+        let Some(number) = self.output(socket) else { return };
+        let Some(session) = self.table.get(socket) else { return };
+        let (handler, client) = match &mut session.phase {
+            Phase::Server(stream) => (&mut stream.handler, false),
+            Phase::Client(stream) => (&mut stream.handler, true),
+            _ => return,
+        };
+        let Some(handler) = handler else { return };
+        let mut conn = Conn {
+            id: ConnectionId { shard: self.local.shard as u32, socket },
+            client,
+            answers: false,
+            flow: &mut session.flow,
+            topics: &mut session.topics,
+            output: self.outputs.at(number),
+            local: &mut self.local,
+        };
+        call(handler.as_mut(), &mut conn);
+        self.note_close(socket);
+    }
+}
+
+fn earliest(one: Option<Time>, other: Option<Time>) -> Option<Time> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
+impl Local {
+    /// Takes a connection out of a topic's subscribers.
+    pub(crate) fn leave(&mut self, topic: u64, socket: Socket) {
+        let Some(subscribers) = self.topics.get_mut(&topic) else { return };
+        if let Some(position) = subscribers.iter().position(|other| *other == socket) {
+            subscribers.swap_remove(position);
+        }
+        if subscribers.is_empty() {
+            self.topics.remove(&topic);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! The client's side of an opening handshake.
+
+use super::Shard;
+use super::hands::{After, Hands};
+use super::session::{Phase, Session, Stream};
+use crate::client::{OpenFailure, Opening};
+use crate::limits::DEFERRED_BYTES_MAX;
+use wsring_io::{CloseHow, Connect, Io, Op, Socket};
+use wsring_proto::http;
+
+impl<I: Io> Shard<I> {
+    pub(super) fn connect(&mut self, connect: Connect, opening: Box<Opening>) {
+        if self.draining.is_some() {
+            return fail(*opening, &OpenFailure::Lost);
+        }
+        self.openings.insert(connect.request, opening);
+        self.io.submit(Op::Connect(connect));
+    }
+
+    pub(super) fn connect_failed(&mut self, request: u64, errno: i32) {
+        if let Some(opening) = self.openings.remove(&request) {
+            fail(*opening, &OpenFailure::Connect(std::io::Error::from_raw_os_error(errno)));
+        }
+    }
+
+    /// TCP is there: the request goes out.
+    pub(super) fn connected(&mut self, request: u64, socket: Socket) {
+        self.local.cluster.opened(self.local.shard);
+        let Some(opening) = self.openings.remove(&request) else {
+            self.local.cluster.closed(self.local.shard);
+            return self.io.submit(Op::Close { socket, how: CloseHow::Reset });
+        };
+        let mut head = Vec::with_capacity(512);
+        if let Err(cause) = opening.handshake.write(&mut head) {
+            self.table.insert(Session::new(socket, Phase::Closing, self.local.tick));
+            self.io.submit(Op::Close { socket, how: CloseHow::Fin });
+            return fail(*opening, &OpenFailure::Request(cause.to_string()));
+        }
+        self.open(socket, Phase::Opening(opening, Vec::new()));
+        if let Some(number) = self.output(socket) {
+            self.outputs.at(number).compose(|bytes| bytes.extend_from_slice(&head));
+        }
+    }
+
+    /// The opening ends here: its handler is told why.
+    pub(super) fn opening_failed(&mut self, socket: Socket, failure: OpenFailure) {
+        let Some(session) = self.table.get(socket) else { return };
+        if matches!(session.phase, Phase::Opening(..)) {
+            let phase = std::mem::replace(&mut session.phase, Phase::Lingering { bytes: 0 });
+            if let Phase::Opening(opening, _) = phase {
+                fail(*opening, &failure);
+            }
+        }
+    }
+}
+
+impl Hands<'_> {
+    /// Gathers the answer to our handshake; what comes behind it are frames already.
+    pub(super) fn opening(&mut self, input: &[u8]) -> After {
+        let Phase::Opening(_, answer) = &mut self.session.phase else { return After::Lost };
+        let searched = answer.len();
+        answer.extend_from_slice(input);
+        let Some(end) = http::head_end(answer, searched) else {
+            let too_long = answer.len() > DEFERRED_BYTES_MAX;
+            return if too_long { After::Lost } else { After::Open };
+        };
+        let phase = std::mem::replace(&mut self.session.phase, Phase::Lingering { bytes: 0 });
+        let Phase::Opening(opening, mut answer) = phase else { return After::Lost };
+        match opening.handshake.check(&answer[..end], &self.local.settings.head) {
+            Err(error) => {
+                fail(*opening, &OpenFailure::Handshake(error));
+                After::Lost
+            }
+            Ok(agreement) => {
+                let mut handler = (opening.handler)();
+                handler.agreed(&agreement);
+                self.session.phase = Phase::Client(Stream::new(handler));
+                self.opened(true, &mut answer[end..], None)
+            }
+        }
+    }
+}
+
+fn fail(opening: Opening, failure: &OpenFailure) {
+    (opening.handler)().failed(failure);
+}

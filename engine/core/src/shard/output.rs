@@ -1,0 +1,195 @@
+//! The output of one turn: what every connection has to send, gathered until the turn ends.
+
+use crate::limits::SHARED_COPY_BYTES_MAX;
+use bytes::Bytes;
+use std::ops::Range;
+use wsring_io::{Io, Outgoing, Received, Socket};
+
+/// What one connection sends this turn. The parts go out in this order: `input`, or `shared`; then
+/// `pieces`; then `bytes`.
+#[derive(Debug, Default)]
+pub(crate) struct Output {
+    /// Frames that lie in a receive buffer, side by side.
+    input: Option<(Received, Range<usize>)>,
+    /// A frame that others send too, as long as it is alone.
+    shared: Option<Bytes>,
+    /// Finished parts that are too long to be copied together.
+    pieces: Vec<Outgoing>,
+    /// Frames composed here.
+    bytes: Vec<u8>,
+    /// All of the above.
+    length: usize,
+}
+
+/// What an [`Output`] comes to.
+pub(crate) enum Shape {
+    Nothing,
+    One(Outgoing),
+    /// Several parts, which go out one after the other.
+    Many(Output),
+}
+
+impl Output {
+    /// Bytes so far.
+    pub(crate) fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Whether frames may stay in the receive buffer under way: nothing else is waiting before them.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// Sets the frames that stay in their receive buffer; nothing but composed output may follow.
+    pub(crate) fn set_input(&mut self, buffer: Received, range: Range<usize>) {
+        self.length += range.len();
+        self.input = Some((buffer, range));
+    }
+
+    /// Composes further output.
+    pub(crate) fn compose<T>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+        if let Some(shared) = self.shared.take() {
+            self.settle(shared);
+        }
+        let before = self.bytes.len();
+        let result = write(&mut self.bytes);
+        self.length += self.bytes.len() - before;
+        result
+    }
+
+    /// Adds a frame that others send too.
+    pub(crate) fn push_shared(&mut self, frame: Bytes) {
+        if self.is_empty() {
+            self.length = frame.len();
+            self.shared = Some(frame);
+        } else if frame.len() <= SHARED_COPY_BYTES_MAX {
+            self.compose(|bytes| bytes.extend_from_slice(&frame));
+        } else {
+            self.push(Outgoing::Shared(frame));
+        }
+    }
+
+    /// Adds a long part as it is.
+    pub(crate) fn push(&mut self, piece: Outgoing) {
+        if let Some(shared) = self.shared.take() {
+            self.settle(shared);
+        }
+        self.length += piece.len();
+        self.seal();
+        self.pieces.push(piece);
+    }
+
+    /// What there is to send; leaves an empty output.
+    pub(crate) fn take(&mut self) -> Shape {
+        self.length = 0;
+        let alone = self.pieces.is_empty();
+        match (&self.input, &self.shared, self.bytes.is_empty()) {
+            (None, None, true) if alone => Shape::Nothing,
+            (Some(_), None, true) if alone => match self.input.take() {
+                Some((buffer, range)) => Shape::One(Outgoing::Received { buffer, range }),
+                None => Shape::Nothing,
+            },
+            (None, Some(_), true) if alone => match self.shared.take() {
+                Some(shared) => Shape::One(Outgoing::Shared(shared)),
+                None => Shape::Nothing,
+            },
+            (None, None, false) if alone => {
+                Shape::One(Outgoing::Buffer { bytes: std::mem::take(&mut self.bytes), start: 0 })
+            }
+            _ => Shape::Many(std::mem::take(self)),
+        }
+    }
+
+    /// The parts as owned sends, in order; a receive buffer is copied out and given back, since it
+    /// must not wait for a slow peer.
+    pub(crate) fn into_pieces<I: Io>(mut self, io: &mut I, mut each: impl FnMut(Outgoing)) {
+        if let Some((buffer, range)) = self.input.take() {
+            each(copy_out(io, buffer, range));
+        }
+        if let Some(shared) = self.shared.take() {
+            each(Outgoing::Shared(shared));
+        }
+        self.seal();
+        self.pieces.drain(..).for_each(each);
+    }
+
+    /// Gives everything back unsent.
+    pub(crate) fn discard<I: Io>(&mut self, io: &mut I) {
+        self.length = 0;
+        if let Some((buffer, _)) = self.input.take() {
+            io.release(buffer);
+        }
+        self.shared = None;
+        self.pieces.clear();
+        self.bytes.clear();
+    }
+
+    /// Takes a vector for [`compose`](Self::compose) when the last one was sent.
+    pub(crate) fn prepare<I: Io>(&mut self, io: &mut I) {
+        if self.bytes.capacity() == 0 {
+            self.bytes = io.spare();
+        }
+    }
+
+    fn settle(&mut self, shared: Bytes) {
+        if shared.len() <= SHARED_COPY_BYTES_MAX {
+            self.bytes.extend_from_slice(&shared);
+        } else {
+            self.pieces.push(Outgoing::Shared(shared));
+        }
+    }
+
+    fn seal(&mut self) {
+        if !self.bytes.is_empty() {
+            let bytes = std::mem::take(&mut self.bytes);
+            self.pieces.push(Outgoing::Buffer { bytes, start: 0 });
+        }
+    }
+}
+
+/// Moves part of a receive buffer to a vector and gives the buffer back.
+pub(crate) fn copy_out<I: Io>(io: &mut I, buffer: Received, range: Range<usize>) -> Outgoing {
+    let mut bytes = io.spare();
+    bytes.extend_from_slice(&io.bytes(&buffer)[range]);
+    io.release(buffer);
+    Outgoing::Buffer { bytes, start: 0 }
+}
+
+/// The outputs of a turn, in the order in which their connections first had something to send.
+#[derive(Debug, Default)]
+pub(crate) struct Outputs {
+    list: Vec<(Socket, Output)>,
+    used: usize,
+}
+
+impl Outputs {
+    /// How many connections have an output this turn.
+    pub(crate) fn used(&self) -> usize {
+        self.used
+    }
+
+    /// Opens an output; its number stays valid until [`reset`](Self::reset).
+    pub(crate) fn open(&mut self, socket: Socket) -> usize {
+        match self.list.get_mut(self.used) {
+            Some(entry) => entry.0 = socket,
+            None => self.list.push((socket, Output::default())),
+        }
+        self.used += 1;
+        self.used - 1
+    }
+
+    /// The output with this number.
+    pub(crate) fn at(&mut self, number: usize) -> &mut Output {
+        &mut self.list[number].1
+    }
+
+    /// Whose output has this number.
+    pub(crate) fn socket(&self, number: usize) -> Socket {
+        self.list[number].0
+    }
+
+    /// All outputs have been taken.
+    pub(crate) fn reset(&mut self) {
+        self.used = 0;
+    }
+}

@@ -1,0 +1,123 @@
+//! What a WebSocket does with input.
+
+use super::Local;
+use super::hands::{After, Hands};
+use super::session::{Clock, Phase, Stream};
+use super::wheel::Tick;
+use crate::conn::Conn;
+use crate::handler::{Closed, Handler};
+use std::time::Duration;
+use wsring_io::Time;
+use wsring_proto::frame::Opcode;
+use wsring_proto::{CloseReason, Event, Resources, Role, Violation};
+
+/// A Ping of the shard's own carries the clock, so that its Pong tells the round trip.
+pub(super) const PING_BYTES: usize = 8;
+
+impl Hands<'_> {
+    /// Input of an open WebSocket, either role.
+    #[inline]
+    pub(super) fn stream(&mut self, input: &mut [u8]) -> After {
+        let id = self.id();
+        let client = matches!(self.session.phase, Phase::Client(_));
+        let mut conn = Conn {
+            id,
+            client,
+            answers: true,
+            flow: &mut self.session.flow,
+            topics: &mut self.session.topics,
+            output: self.output,
+            local: self.local,
+        };
+        let clock = &mut self.session.clock;
+        match &mut self.session.phase {
+            Phase::Server(stream) => take(stream, clock, input, &mut conn, self.resources),
+            Phase::Client(stream) => take(stream, clock, input, &mut conn, self.resources),
+            _ => After::Lost,
+        }
+    }
+}
+
+/// Acts on every event in the input, in order.
+#[inline]
+fn take<R: Role>(
+    stream: &mut Stream<R>,
+    clock: &mut Clock,
+    input: &mut [u8],
+    conn: &mut Conn<'_>,
+    resources: &mut Resources,
+) -> After {
+    let Stream { protocol, handler } = stream;
+    let mut receiving = protocol.receive(input, resources);
+    let mut after = After::Open;
+    while let Some(event) = receiving.next() {
+        match event {
+            Event::Message(message) => {
+                clock.message = conn.local.tick;
+                if let Some(handler) = handler {
+                    handler.message(conn, message);
+                }
+            }
+            Event::Ping(payload) => pong(conn, payload),
+            Event::Pong(payload) => ponged(conn, handler, clock, payload),
+            Event::Close(reason) => {
+                after = if R::MASKS { After::AwaitEnd } else { After::Finish };
+                closed(conn, handler, reason);
+            }
+            Event::Failed(violation) => {
+                after = After::Failed;
+                failed(conn, handler, &violation);
+            }
+            Event::Finished => after = After::Finish,
+        }
+        if conn.flow.close_sent {
+            receiving.parts().0.sent_close();
+        }
+    }
+    after
+}
+
+/// Section 5.5.2: answered until a Close was received, which the protocol sees to; after a Close of
+/// our own there is nobody who needs it.
+fn pong(conn: &mut Conn<'_>, payload: &[u8]) {
+    if !conn.flow.close_sent {
+        conn.append(Opcode::Pong, payload);
+    }
+}
+
+fn ponged(conn: &mut Conn<'_>, handler: &mut Option<Box<dyn Handler>>, clock: &mut Clock, payload: &[u8]) {
+    let round_trip = round_trip(conn.local, clock, payload);
+    if round_trip.is_some() {
+        clock.ping = Tick(0);
+    }
+    if let Some(handler) = handler {
+        handler.pong(conn, payload, round_trip);
+    }
+}
+
+/// How long ago the shard's Ping was sent that this payload answers. A Pong that answers no such Ping
+/// is allowed (section 5.5.3) and tells nothing.
+fn round_trip(local: &Local, clock: &Clock, payload: &[u8]) -> Option<Duration> {
+    let sent = Time(u64::from_be_bytes(*payload.first_chunk::<PING_BYTES>()?));
+    let matches = clock.ping.0 != 0 && payload.len() == PING_BYTES && sent <= local.now;
+    matches.then(|| local.now.since(sent))
+}
+
+/// Section 5.5.1: a Close is answered with a Close, mostly of the same code.
+fn closed(conn: &mut Conn<'_>, handler: &mut Option<Box<dyn Handler>>, reason: CloseReason<'_>) {
+    conn.append_close(CloseReason { code: reason.code, reason: "" });
+    if let Some(mut handler) = handler.take() {
+        handler.close(conn.id, &Closed { code: reason.code, reason: reason.reason, clean: true });
+    }
+}
+
+/// Section 7.1.7: the peer is told why.
+fn failed(conn: &mut Conn<'_>, handler: &mut Option<Box<dyn Handler>>, violation: &Violation) {
+    let code = Some(violation.close_code());
+    let reason = violation.to_string();
+    tracing::debug!(connection = %conn.id, %violation, "failed");
+    conn.append_close(CloseReason { code, reason: &reason });
+    if let Some(mut handler) = handler.take() {
+        handler.close(conn.id, &Closed { code, reason: &reason, clean: false });
+    }
+}

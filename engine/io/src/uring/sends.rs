@@ -1,0 +1,322 @@
+//! Outgoing bytes, and who owns them while the kernel reads them.
+//!
+//! A send is first tried without waiting: when the enter that submits it returns, it is over, and no
+//! completion says so unless something is left. Until the completions of that enter were looked at,
+//! [`Sends`] keeps the bytes. What is left becomes a pending send, of which each socket has at most
+//! one; it keeps its bytes until its own completion.
+
+#![expect(unsafe_code, reason = "vouching that the bytes of a send outlive it")]
+
+use super::Uring;
+use super::request::{self, NOW_BYTES_MAX, Outcome, Report};
+use super::slots::{Life, PendingIndex};
+use super::token::{Kind, Token};
+use crate::{Completion, Outgoing, Socket};
+use bytes::{Buf, Bytes};
+
+/// Vectors kept for [`Io::spare`](crate::Io::spare): how many, how large one may be, and all together.
+const SPARES_MAX: usize = 1024;
+const SPARE_BYTES_MAX: usize = 64 * 1024;
+const SPARES_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Every send whose bytes the kernel may still read.
+pub(super) struct Sends {
+    /// Submitted since the last enter, or about to be.
+    now: Vec<SendNow>,
+    /// Number of the present batch of `now`; never 0, which no batch has.
+    flush: u32,
+    pending: Vec<Option<Pending>>,
+    vacant: Vec<PendingIndex>,
+    spares: Vec<Vec<u8>>,
+    spares_bytes: usize,
+}
+
+struct SendNow {
+    socket: Socket,
+    bytes: Outgoing,
+}
+
+struct Pending {
+    /// What the kernel reads, from its start.
+    rest: Rest,
+    /// What was submitted, against the rules, while the rest was still going: it follows.
+    next: Vec<u8>,
+}
+
+/// Bytes left of a send; of a receive buffer, a copy, so that a slow peer holds no buffer.
+enum Rest {
+    Buffer { bytes: Vec<u8>, start: usize },
+    Shared(Bytes),
+}
+
+impl Rest {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Buffer { bytes, start } => &bytes[*start..],
+            Self::Shared(bytes) => bytes,
+        }
+    }
+
+    fn advance(&mut self, sent: usize) {
+        match self {
+            Self::Buffer { start, .. } => *start += sent,
+            Self::Shared(bytes) => bytes.advance(sent),
+        }
+    }
+}
+
+impl Sends {
+    pub(super) fn new() -> Self {
+        Self {
+            now: Vec::new(),
+            flush: 1,
+            pending: Vec::new(),
+            vacant: Vec::new(),
+            spares: Vec::new(),
+            spares_bytes: 0,
+        }
+    }
+
+    /// How many sends the next enter will carry out.
+    pub(super) fn submitted(&self) -> usize {
+        self.now.len()
+    }
+
+    /// How many sends are with the kernel beyond the enter that submitted them.
+    pub(super) fn in_flight(&self) -> usize {
+        self.pending.len() - self.vacant.len()
+    }
+
+    pub(super) fn spare(&mut self) -> Vec<u8> {
+        let spare = self.spares.pop().unwrap_or_default();
+        self.spares_bytes -= spare.capacity();
+        spare
+    }
+
+    pub(super) fn restore(&mut self, mut spare: Vec<u8>) {
+        let bytes = spare.capacity();
+        let fits = (1..=SPARE_BYTES_MAX).contains(&bytes)
+            && self.spares.len() < SPARES_MAX
+            && self.spares_bytes + bytes <= SPARES_BYTES_MAX;
+        if fits {
+            spare.clear();
+            self.spares_bytes += bytes;
+            self.spares.push(spare);
+        }
+    }
+
+    fn insert(&mut self, pending: Pending) -> PendingIndex {
+        let index = self.vacant.pop().unwrap_or_else(|| {
+            self.pending.push(None);
+            PendingIndex::new(self.pending.len() as u32 - 1)
+        });
+        self.pending[index.index() as usize] = Some(pending);
+        index
+    }
+
+    fn get(&mut self, index: PendingIndex) -> Option<&mut Pending> {
+        self.pending[index.index() as usize].as_mut()
+    }
+
+    fn remove(&mut self, index: PendingIndex) {
+        if let Some(pending) = self.pending[index.index() as usize].take() {
+            self.vacant.push(index);
+            self.restore(pending.next);
+            if let Rest::Buffer { bytes, .. } = pending.rest {
+                self.restore(bytes);
+            }
+        }
+    }
+}
+
+impl Uring {
+    pub(super) fn send(&mut self, socket: Socket, bytes: Outgoing, notify: bool) {
+        if self.slots.get_open(socket).is_none() {
+            return self.recycle(bytes);
+        }
+        if bytes.is_empty() {
+            if notify {
+                self.ready.push(Completion::SendDone { socket });
+            }
+            return self.recycle(bytes);
+        }
+        self.counters.sends += 1;
+        self.counters.bytes_sent += bytes.len() as u64;
+        self.make_room(socket);
+        // Making room may have shown that the socket's last send is not out yet, or that it is lost.
+        match self.slots.get_open(socket).map(|slot| slot.pending) {
+            None => self.recycle(bytes),
+            Some(Some(index)) => self.append(index, bytes),
+            Some(None) if bytes.len() > NOW_BYTES_MAX || !self.ring.has_room() => {
+                self.send_rest(socket, bytes, 0);
+            }
+            Some(None) => self.send_now(socket, bytes, notify),
+        }
+    }
+
+    /// Enters the kernel when the submission queue is full, or holds a send of the same socket: that
+    /// one must be known to be out whole before the next may follow it.
+    fn make_room(&mut self, socket: Socket) {
+        let flush = self.sends.flush;
+        let follows = self.slots.get_open(socket).is_some_and(|slot| slot.last_flush == flush);
+        if (follows || !self.ring.has_room())
+            && let Err(error) = self.flush()
+        {
+            self.broken = Some(error);
+        }
+    }
+
+    fn send_now(&mut self, socket: Socket, bytes: Outgoing, notify: bool) {
+        if let Some(slot) = self.slots.get_open(socket) {
+            slot.last_flush = self.sends.flush;
+        }
+        let token = Token::indexed(self.sends.now.len() as u32, self.sends.flush, Kind::SendNow);
+        let report = if notify { Report::Always } else { Report::Failure };
+        let content = match &bytes {
+            Outgoing::Received { buffer, range } => &self.buffers.bytes(buffer)[range.clone()],
+            Outgoing::Buffer { bytes, start } => &bytes[*start..],
+            Outgoing::Shared(bytes) => bytes,
+        };
+        // SAFETY: the bytes lie in a lent receive buffer or on the heap, where they stay when their
+        // owner moves; the owner goes to `now` in the next line, and `settle_sends` and
+        // `send_now_completed` are the only ones to take it out, after the enter has returned.
+        let request = unsafe { request::send_now(socket.slot(), content, report, token) };
+        self.sends.now.push(SendNow { socket, bytes });
+        self.ring.push(request);
+    }
+
+    /// Lets go of the sends of an enter that has returned: those that did not report are out.
+    pub(super) fn settle_sends(&mut self) {
+        if self.sends.now.is_empty() {
+            return;
+        }
+        let mut now = std::mem::take(&mut self.sends.now);
+        for send in now.drain(..) {
+            self.recycle(send.bytes);
+        }
+        self.sends.now = now;
+        self.sends.flush = self.sends.flush.checked_add(1).unwrap_or(1);
+    }
+
+    /// A send that did not wait has something to tell: that it is out, or how much is not.
+    pub(super) fn send_now_completed(&mut self, token: Token, outcome: Outcome) {
+        let batch = Token::indexed(token.slot, self.sends.flush, Kind::SendNow);
+        let Some(send) = self.sends.now.get_mut(token.slot as usize).filter(|_| batch == token) else {
+            self.counters.stale += 1;
+            return;
+        };
+        let bytes = std::mem::replace(&mut send.bytes, Outgoing::Shared(Bytes::new()));
+        let socket = send.socket;
+        if self.slots.get_open(socket).is_none() {
+            return self.recycle(bytes);
+        }
+        match outcome.value() {
+            Ok(sent) if sent as usize == bytes.len() => {
+                self.ready.push(Completion::SendDone { socket });
+                self.recycle(bytes);
+            }
+            Ok(sent) => self.send_rest(socket, bytes, sent as usize),
+            Err(libc::EAGAIN | libc::EINTR) => self.send_rest(socket, bytes, 0),
+            Err(errno) => {
+                self.ready.push(Completion::SendFailed { socket, errno });
+                self.recycle(bytes);
+            }
+        }
+    }
+
+    /// Goes on with a send of which `sent` bytes are out, waiting for room.
+    fn send_rest(&mut self, socket: Socket, bytes: Outgoing, sent: usize) {
+        let rest = match bytes {
+            Outgoing::Received { buffer, range } => {
+                let mut copy = self.sends.spare();
+                copy.extend_from_slice(&self.buffers.bytes(&buffer)[range][sent..]);
+                self.buffers.release(buffer);
+                Rest::Buffer { bytes: copy, start: 0 }
+            }
+            Outgoing::Buffer { bytes, start } => Rest::Buffer { bytes, start: start + sent },
+            Outgoing::Shared(mut bytes) => {
+                bytes.advance(sent);
+                Rest::Shared(bytes)
+            }
+        };
+        let index = self.sends.insert(Pending { rest, next: Vec::new() });
+        if let Some(slot) = self.slots.get(socket) {
+            slot.pending = Some(index);
+        }
+        self.counters.sends_pending += 1;
+        self.ready.push(Completion::SendPending { socket });
+        self.push_pending(socket, index);
+    }
+
+    fn push_pending(&mut self, socket: Socket, index: PendingIndex) {
+        if let Some(pending) = self.sends.get(index) {
+            // SAFETY: the bytes are on the heap and belong to the entry of `pending`, which is
+            // changed or removed only by `send_pending_completed`, when the completion has arrived,
+            // or never, when the ring could not be ended in order (see shutdown.rs).
+            let request =
+                unsafe { request::send_pending(pending.rest.bytes(), Token::of(socket, Kind::SendPending)) };
+            self.ring.push(request);
+        }
+    }
+
+    pub(super) fn send_pending_completed(&mut self, socket: Socket, outcome: Outcome) {
+        let Some((index, life)) = self.slots.get(socket).and_then(|slot| Some((slot.pending?, slot.life)))
+        else {
+            self.counters.stale += 1;
+            return;
+        };
+        let result = match outcome.value() {
+            Err(libc::EAGAIN | libc::EINTR) => Ok(0),
+            result => result,
+        };
+        if life == Life::Open
+            && let Ok(sent) = result
+            && self.has_more(index, sent as usize)
+        {
+            return self.push_pending(socket, index);
+        }
+        self.sends.remove(index);
+        if let Some(slot) = self.slots.get(socket) {
+            slot.pending = None;
+        }
+        match result {
+            _ if life != Life::Open => self.close_when_quiet(socket),
+            Ok(_) => self.ready.push(Completion::SendDone { socket }),
+            Err(errno) => self.ready.push(Completion::SendFailed { socket, errno }),
+        }
+    }
+
+    /// Counts `sent` bytes off a pending send; whether it has to go on.
+    fn has_more(&mut self, index: PendingIndex, sent: usize) -> bool {
+        let Some(pending) = self.sends.get(index) else { return false };
+        pending.rest.advance(sent);
+        if pending.rest.bytes().is_empty() && !pending.next.is_empty() {
+            let next = std::mem::take(&mut pending.next);
+            pending.rest = Rest::Buffer { bytes: next, start: 0 };
+        }
+        !pending.rest.bytes().is_empty()
+    }
+
+    /// Puts bytes behind a pending send. The shard should have kept them; but sent beside it they
+    /// would mix with it in the stream, and dropped they would be missing from it.
+    fn append(&mut self, index: PendingIndex, bytes: Outgoing) {
+        if let Some(pending) = self.sends.get(index) {
+            let content = match &bytes {
+                Outgoing::Received { buffer, range } => &self.buffers.bytes(buffer)[range.clone()],
+                Outgoing::Buffer { bytes, start } => &bytes[*start..],
+                Outgoing::Shared(bytes) => bytes,
+            };
+            pending.next.extend_from_slice(content);
+        }
+        self.recycle(bytes);
+    }
+
+    /// Puts bytes that are done with where they came from.
+    pub(super) fn recycle(&mut self, bytes: Outgoing) {
+        match bytes {
+            Outgoing::Received { buffer, .. } => self.buffers.release(buffer),
+            Outgoing::Buffer { bytes, .. } => self.sends.restore(bytes),
+            Outgoing::Shared(bytes) => drop(bytes),
+        }
+    }
+}

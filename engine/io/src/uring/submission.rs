@@ -1,0 +1,21 @@
+//! What each operation of the shard becomes.
+
+use super::Uring;
+use crate::Op;
+
+impl Uring {
+    /// Notes an operation for the next enter. One for a socket that is closed or closing does nothing.
+    pub(super) fn carry_out(&mut self, op: Op) {
+        match op {
+            Op::AcceptStart => self.start_accepting(),
+            Op::AcceptStop => self.stop_accepting(),
+            Op::ListenerClose => self.close_listener(),
+            Op::Connect(connect) => self.start_connecting(&connect),
+            Op::ReceiveStart(socket) => self.start_receiving(socket),
+            Op::ReceiveStop(socket) => self.stop_receiving(socket),
+            Op::Send { socket, bytes, notify } => self.send(socket, bytes, notify),
+            Op::HandOver { socket, shard } => self.hand_over(socket, shard),
+            Op::Close { socket, how } => self.close(socket, how),
+        }
+    }
+}

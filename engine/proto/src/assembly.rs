@@ -1,0 +1,118 @@
+//! What a connection keeps of a message or control frame that has not arrived whole.
+
+use crate::frame::Opcode;
+use crate::limits::{CONTROL_BYTES_MAX, HEADER_BYTES_MAX, SPARE_ASSEMBLY_BYTES_MAX};
+use crate::utf8;
+use crate::{Kind, Resources, Violation};
+
+/// Smallest step in which a gathered message grows.
+const GROWTH_BYTES_MIN: usize = 1024;
+
+/// An unfinished message and an unfinished control frame; either may be absent. Its memory grows
+/// with what has arrived, never with what a header announces.
+#[derive(Debug, Default)]
+pub(crate) struct Assembly {
+    /// Of the message under way; `None` between messages.
+    pub(crate) kind: Option<Kind>,
+    /// Room for a frame header, then the payload so far. Empty until the first payload byte.
+    message: Vec<u8>,
+    text: utf8::Validator,
+    /// Payload so far of the control frame under way.
+    pub(crate) control: Vec<u8>,
+    held_bytes: usize,
+}
+
+impl Assembly {
+    /// Payload bytes gathered so far.
+    pub(crate) fn message_bytes(&self) -> usize {
+        self.message.len().saturating_sub(HEADER_BYTES_MAX)
+    }
+
+    /// What counts against [`Limits::held_bytes_max`](crate::Limits::held_bytes_max).
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.held_bytes
+    }
+
+    /// Adds payload of the message under way. `rest` is what the message still has to bring after
+    /// it, where that is known (the frame is the last one): a hint against growing too far.
+    pub(crate) fn push(
+        &mut self,
+        bytes: &[u8],
+        rest: Option<u64>,
+        resources: &mut Resources,
+    ) -> Result<(), Violation> {
+        if self.kind == Some(Kind::Text) {
+            self.text.push(bytes).map_err(|_| Violation::InvalidUtf8)?;
+        }
+        if !resources.hold(bytes.len()) {
+            return Err(Violation::HeldTooMuch { max: resources.limits().held_bytes_max });
+        }
+        self.held_bytes += bytes.len();
+        self.grow(bytes.len(), rest);
+        self.message.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// The message is complete: a text must not end within a character (section 8.1).
+    pub(crate) fn finish(&mut self) -> Result<(), Violation> {
+        match self.kind {
+            Some(Kind::Text) => self.text.finish().map_err(|_| Violation::InvalidUtf8),
+            _ => Ok(()),
+        }
+    }
+
+    /// The gathered message with the room before it.
+    pub(crate) fn message_mut(&mut self) -> &mut Vec<u8> {
+        self.with_room();
+        &mut self.message
+    }
+
+    /// Adds payload of a control frame, whose length was checked.
+    pub(crate) fn push_control(&mut self, bytes: &[u8]) {
+        self.control.reserve_exact(CONTROL_BYTES_MAX - self.control.len());
+        self.control.extend_from_slice(bytes);
+    }
+
+    /// Forgets the message, keeps a control frame under way.
+    pub(crate) fn clear_message(&mut self) {
+        self.kind = None;
+        self.text = utf8::Validator::default();
+        self.held_bytes = 0;
+        self.message.clear();
+        if self.message.capacity() > SPARE_ASSEMBLY_BYTES_MAX {
+            self.message = Vec::new();
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.clear_message();
+        self.control.clear();
+    }
+
+    /// At least doubles, as amortised growth needs, but not beyond the end of the message.
+    fn grow(&mut self, bytes: usize, rest: Option<u64>) {
+        self.with_room();
+        let free = self.message.capacity() - self.message.len();
+        if free >= bytes {
+            return;
+        }
+        let rest = rest.and_then(|rest| usize::try_from(rest).ok()).unwrap_or(usize::MAX);
+        let ahead = rest.min(self.message.len().max(GROWTH_BYTES_MIN));
+        self.message.reserve_exact(bytes.saturating_add(ahead));
+    }
+
+    fn with_room(&mut self) {
+        if self.message.is_empty() {
+            self.message.resize(HEADER_BYTES_MAX, 0);
+        }
+    }
+}
+
+/// The kind of message that an opcode begins.
+pub(crate) fn kind_of(opcode: Opcode) -> Option<Kind> {
+    match opcode {
+        Opcode::Text => Some(Kind::Text),
+        Opcode::Binary => Some(Kind::Binary),
+        _ => None,
+    }
+}

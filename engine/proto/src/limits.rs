@@ -1,0 +1,39 @@
+//! Every bound of the protocol core, and how they relate.
+
+/// Longest payload of a control frame (RFC 6455 section 5.5).
+pub const CONTROL_BYTES_MAX: usize = 125;
+
+/// Longest reason of a Close frame: a control payload less the two bytes of the code (section 5.5.1).
+pub const CLOSE_REASON_BYTES_MAX: usize = CONTROL_BYTES_MAX - 2;
+
+/// Longest frame header: 2 bytes, 8 of extended length, 4 of masking key (section 5.2).
+pub const HEADER_BYTES_MAX: usize = 14;
+
+/// Assemblies kept for the next message that spans receives; more are freed.
+pub(crate) const SPARE_ASSEMBLIES_MAX: usize = 256;
+
+/// Largest buffer that an assembly keeps while it waits for its next use; larger ones are freed, so
+/// that a burst leaves nothing behind.
+pub(crate) const SPARE_ASSEMBLY_BYTES_MAX: usize = 16 * 1024;
+
+const _: () = assert!(CLOSE_REASON_BYTES_MAX == 123, "RFC 6455 sections 5.5 and 5.5.1");
+
+/// What one peer may make us hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Longest payload of one frame; a longer one fails the connection with 1009 on sight of its header.
+    pub frame_bytes_max: u64,
+    /// Longest message, all fragments together; a longer one fails the connection with 1009 on sight
+    /// of the header that would exceed it.
+    pub message_bytes_max: usize,
+    /// Bytes of unfinished messages that all connections sharing one [`Resources`](crate::Resources)
+    /// may hold together; a message that would exceed it fails its own connection with 1009.
+    pub held_bytes_max: usize,
+}
+
+impl Default for Limits {
+    /// 64 MiB for a frame and a message, as most WebSocket libraries have it; 1 GiB held.
+    fn default() -> Self {
+        Self { frame_bytes_max: 64 << 20, message_bytes_max: 64 << 20, held_bytes_max: 1 << 30 }
+    }
+}

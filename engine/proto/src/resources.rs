@@ -1,0 +1,79 @@
+//! What all connections of one thread share.
+
+use crate::Limits;
+use crate::assembly::Assembly;
+use crate::limits::SPARE_ASSEMBLIES_MAX;
+use crate::simd::Level;
+
+/// Limits and buffers for unfinished messages: one per thread, handed to every call that needs it,
+/// so that an idle connection holds none of it.
+pub struct Resources {
+    limits: Limits,
+    level: Level,
+    spare: Vec<Box<Assembly>>,
+    held_bytes: usize,
+}
+
+impl Resources {
+    /// Nothing held yet, with the best kernels of this machine.
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, level: Level::detect(), spare: Vec::new(), held_bytes: 0 }
+    }
+
+    /// Uses other kernels than the detected ones, for a test or a bench.
+    pub fn with_level(mut self, level: Level) -> Self {
+        self.level = level;
+        self
+    }
+
+    /// The limits that apply.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The kernels in use.
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
+    /// Bytes of unfinished messages held at present.
+    pub fn held_bytes(&self) -> usize {
+        self.held_bytes
+    }
+
+    pub(crate) fn assembly(&mut self) -> Box<Assembly> {
+        self.spare.pop().unwrap_or_default()
+    }
+
+    pub(crate) fn recycle(&mut self, mut assembly: Box<Assembly>) {
+        self.let_go(assembly.held_bytes());
+        assembly.clear();
+        if self.spare.len() < SPARE_ASSEMBLIES_MAX {
+            self.spare.push(assembly);
+        }
+    }
+
+    /// Counts `bytes` more as held, if the limit allows.
+    pub(crate) fn hold(&mut self, bytes: usize) -> bool {
+        let fits = bytes <= self.limits.held_bytes_max.saturating_sub(self.held_bytes);
+        if fits {
+            self.held_bytes += bytes;
+        }
+        fits
+    }
+
+    pub(crate) fn let_go(&mut self, bytes: usize) {
+        self.held_bytes -= bytes;
+    }
+}
+
+impl std::fmt::Debug for Resources {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Resources")
+            .field("limits", &self.limits)
+            .field("level", &self.level)
+            .field("spare", &self.spare.len())
+            .field("held_bytes", &self.held_bytes)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,51 @@
+//! From the command line to a served port, and to an orderly end.
+
+use crate::args::Serve;
+use crate::routes;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use std::net::ToSocketAddrs;
+use wsring::{Error, Server};
+
+/// Serves until a signal, then drains. A second signal ends the process at once.
+///
+/// # Errors
+/// As [`Server::start`]; the caller prints it.
+pub(crate) fn serve(options: &Serve) -> Result<(), Box<dyn std::error::Error>> {
+    refuse_to_be_open(options)?;
+    let mut signals = Signals::new([SIGTERM, SIGINT])?;
+    let server = options.listen.iter().fold(Server::new().settings(options.settings()), Server::listen);
+    let running = server.start_with(routes::add)?;
+    for address in running.addresses() {
+        tracing::info!(%address, shards = running.connections().len(), io = "io_uring", "serving: http://{address}/");
+    }
+    let signal = signals.forever().next();
+    tracing::info!(signal, "stopping");
+    std::thread::spawn(move || {
+        signals.forever().next();
+        eprintln!("wsring: second signal, stopping at once");
+        std::process::exit(1);
+    });
+    let report = running.stop(options.drain())?;
+    tracing::info!(report.connections, report.closed, report.cut_off, "stopped");
+    Ok(())
+}
+
+/// Nothing listens beyond loopback by accident.
+fn refuse_to_be_open(options: &Serve) -> Result<(), Box<dyn std::error::Error>> {
+    if options.insecure_open {
+        return Ok(());
+    }
+    for text in &options.listen {
+        let mut addresses =
+            text.to_socket_addrs().map_err(|_| Error::Address { address: text.clone() })?;
+        if let Some(address) = addresses.find(|address| !address.ip().is_loopback()) {
+            return Err(format!(
+                "{address} can be reached from other machines, and no authentication is configured: \
+                 listen on 127.0.0.1, or give --insecure-open if anybody may connect"
+            )
+            .into());
+        }
+    }
+    Ok(())
+}

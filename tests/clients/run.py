@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+"""Runs the independent clients against a server, and adds up what they say.
+
+  run.py --url http://127.0.0.1:8080 [--testee http://127.0.0.1:8081] [--pid PID] [NAME ...]
+
+NAMES: python node protocol handshake mutations attacks; all of them when none is given. `attacks` needs the server's
+PID. Python's `websockets` and Node's `ws` are installed on first use. Exits 0 when everything passed.
+"""
+
+import argparse
+import hashlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+CACHE = HERE.parents[1] / "target" / "clients"
+PYTHON = CACHE / "venv" / "bin" / "python"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--url", required=True, help="the server, as http://HOST:PORT")
+    parser.add_argument("--testee", help="the test server with the routes /close, /protocol, /reject")
+    parser.add_argument("--pid", help="the server's process, to see what it uses")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="which clients to run")
+    options = parser.parse_args()
+    programs = commands(options)
+    unknown = set(options.names) - set(programs)
+    if unknown:
+        parser.error(f"no client is called {', '.join(unknown)}; there are {', '.join(programs)}")
+
+    totals = [0, 0]
+    for name in options.names or programs:
+        print(f"--- {name}", flush=True)
+        ensure_installed(name)
+        for index, count in enumerate(run(programs[name])):
+            totals[index] += count
+    print(f"{totals[0]} passed, {totals[1]} failed")
+    sys.exit(1 if totals[1] or not totals[0] else 0)
+
+
+def commands(options):
+    """What to run, by name, in the order in which it is run."""
+    url = ["--url", options.url]
+    testee = ["--testee", options.testee] if options.testee else []
+    pid = ["--pid", options.pid] if options.pid else []
+    return {
+        "python": [PYTHON, HERE / "library.py", *url, *testee],
+        "node": ["node", HERE / "library.mjs", *url, *testee],
+        "protocol": [sys.executable, HERE / "protocol.py", *url],
+        "handshake": [sys.executable, HERE / "handshake.py", *url],
+        "mutations": [sys.executable, HERE / "mutations.py", *url, *pid],
+        "attacks": [sys.executable, HERE / "attacks.py", *url, *pid],
+    }
+
+
+def run(command):
+    """Runs one program, shows what it says, and answers its (passed, failed); a crash counts as a failure."""
+    process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    last = ""
+    for last in process.stdout:
+        print(last, end="", flush=True)
+    process.wait()
+    match = re.fullmatch(r"(\d+) passed, (\d+) failed", last.strip())
+    if not match:
+        print(f"not ok: the program ended with status {process.returncode} before its last line")
+        return 0, 1
+    return int(match[1]), int(match[2])
+
+
+def ensure_installed(name):
+    """Installs the library that the client is made of, unless it is there in the version that is asked for."""
+    if name == "python":
+        install(HERE / "requirements.txt", PYTHON, [
+            [sys.executable, "-m", "venv", "--clear", CACHE / "venv"],
+            [PYTHON, "-m", "pip", "--disable-pip-version-check", "-q", "install", "-r", HERE / "requirements.txt"]])
+    elif name == "node":
+        install(HERE / "package-lock.json", HERE / "node_modules", [["npm", "ci", "--silent", "--prefix", HERE]])
+
+
+def install(recipe, result, steps):
+    stamp = CACHE / f"{recipe.name}.installed"
+    wanted = hashlib.sha256(recipe.read_bytes()).hexdigest()
+    if result.exists() and stamp.exists() and stamp.read_text() == wanted:
+        return
+    CACHE.mkdir(parents=True, exist_ok=True)
+    stamp.unlink(missing_ok=True)
+    for step in steps:
+        done = subprocess.run([str(part) for part in step], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if done.returncode != 0:
+            sys.exit(f"{done.stdout}\nfailed: {' '.join(map(str, step))}")
+    stamp.write_text(wanted)
+
+
+if __name__ == "__main__":
+    main()
