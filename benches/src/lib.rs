@@ -4,6 +4,7 @@
 //! `compare` (runs servers in turn and says what a message costs each), and `rival-*` (other people's
 //! libraries as echo servers, behind the feature `rivals`). `README.md` says how to use them.
 
+pub mod client;
 pub mod comparison;
 pub mod proc;
 pub mod ring;

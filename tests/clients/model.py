@@ -90,30 +90,17 @@ def _expected(data):
 
 def _head(data):
     """A frame's header as (fin, opcode, payload's start, length, mask), or the close codes when it ends the stream."""
-    # A fault may be reported as soon as its byte is there, and must be once the header is whole.
-    cut = {None, 1001, 1002}
-    if not data:
-        return cut
-    if data[0] & 0x70:
-        return {1002} if len(data) > 1 else cut
-    fin, opcode = data[0] >> 7, data[0] & 15
-    if opcode not in (CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG):
-        return {1002} if len(data) > 1 else cut
-    if len(data) < 2:
-        return cut
-    if data[1] < 128:
-        return {1002}
-    short = data[1] & 127
-    if opcode >= CLOSE and (short > 125 or not fin):
-        return {1002}
+    short = data[1] & 127 if len(data) > 1 else 0
     size = {126: 2, 127: 8}.get(short, 0)
-    if len(data) < 2 + size:
-        return cut
+    masked = len(data) > 1 and data[1] > 127
+    if len(data) < 2 + size + 4 * masked:
+        return {None, 1001, 1002, 1009}  # a server may wait for a whole header before it looks
+    fin, opcode = data[0] >> 7, data[0] & 15
     length = int.from_bytes(data[2:2 + size], "big") if size else short
-    if size == 2 and length < 126 or size == 8 and (length < 65536 or length >> 63):
+    minimal = {0: 0, 2: 126, 8: 65536}[size] <= length < 1 << 63
+    known = opcode in (CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG)
+    if data[0] & 0x70 or not known or not masked or not minimal or opcode >= CLOSE and (short > 125 or not fin):
         return {1002}
-    if len(data) < 6 + size:
-        return cut | ({1009} if length > LENGTH_KNOWN_GOOD else set())
     return fin, opcode, 6 + size, length, data[2 + size:6 + size]
 
 

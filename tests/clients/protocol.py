@@ -59,12 +59,12 @@ REFUSED = [
 
 
 def refused(data, code, step):
-    """The data ends the connection with this code, and the server closes without being asked."""
+    """The data ends the connection with this code, and the server's end of the stream follows."""
     with connect().open() as raw:
         for at in range(0, len(data), step):
             raw.send(data[at:at + step])
         equal(raw.close_code(), code, "close code")
-        raw.send(close(code))
+        raw.finish_writing()
         equal(raw.wait_for_end(), "fin", "end of the stream")
 
 

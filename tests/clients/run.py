@@ -35,7 +35,7 @@ def main():
     for name in options.names or programs:
         print(f"--- {name}", flush=True)
         ensure_installed(name)
-        for index, count in enumerate(run(programs[name])):
+        for index, count in enumerate(run(name, programs[name])):
             totals[index] += count
     print(f"{totals[0]} passed, {totals[1]} failed")
     sys.exit(1 if totals[1] or not totals[0] else 0)
@@ -56,18 +56,19 @@ def commands(options):
     }
 
 
-def run(command):
+def run(name, command):
     """Runs one program, shows what it says, and answers its (passed, failed); a crash counts as a failure."""
-    process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    last = ""
-    for last in process.stdout:
-        print(last, end="", flush=True)
+    command = [str(part) for part in command]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    counts = None
+    for line in process.stdout:
+        match = re.fullmatch(r"(\d+) passed, (\d+) failed", line.strip())
+        counts = (int(match[1]), int(match[2])) if match else None
+        print(f"{name}: {line}" if match else line, end="", flush=True)
     process.wait()
-    match = re.fullmatch(r"(\d+) passed, (\d+) failed", last.strip())
-    if not match:
-        print(f"not ok: the program ended with status {process.returncode} before its last line")
-        return 0, 1
-    return int(match[1]), int(match[2])
+    if counts is None:
+        print(f"not ok {name}: the program ended with status {process.returncode} before its last line")
+    return counts or (0, 1)
 
 
 def ensure_installed(name):

@@ -1,15 +1,15 @@
 //! Runs servers in turn against the same client and says what one echoed message costs each.
 //!
-//! In every round each server is run once, the order rotating, so that what the machine does over
-//! minutes falls on all alike; figures are compared within a round and the median of the rounds counts.
+//! In every round all servers are started afresh, each with a client, and driven in turn by slices of
+//! half a second, so that what the machine does over seconds and minutes falls on all alike; figures are
+//! compared within a round and the median of the rounds counts.
 //! Servers and settings stand in `scenarios.toml`; how to read the figures, in the crate's README.
 
 use clap::{Parser, ValueEnum};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use wsring_benches::comparison::Window;
 use wsring_benches::comparison::record::{Host, Record, Run};
-use wsring_benches::comparison::run::{Plan, run};
+use wsring_benches::comparison::run::{self, Plan};
 use wsring_benches::comparison::scenario::{Scenarios, Server, Settings};
 use wsring_benches::comparison::summary::{Line, doubts};
 
@@ -26,18 +26,21 @@ struct Options {
     /// What the messages are
     #[arg(long, value_enum, default_value_t = Opcode::Binary)]
     opcode: Opcode,
-    /// How often each server is run
+    /// How often each server is started and measured
     #[arg(long)]
     rounds: Option<usize>,
     /// Connections of the client
     #[arg(long)]
     connections: Option<u32>,
-    /// Seconds before each window
+    /// Seconds for which each server runs before a round is measured
     #[arg(long)]
     warmup: Option<f64>,
-    /// Seconds of each window
+    /// Seconds for which each server is measured in a round
     #[arg(long)]
     seconds: Option<f64>,
+    /// Seconds of one slice of that
+    #[arg(long)]
+    slice: Option<f64>,
     /// Core of the servers
     #[arg(long)]
     server_core: Option<usize>,
@@ -132,6 +135,7 @@ fn settings(file: Settings, options: &Options) -> Settings {
         rounds: options.rounds.unwrap_or(file.rounds).max(1),
         warmup_seconds: options.warmup.unwrap_or(file.warmup_seconds),
         measure_seconds: options.seconds.unwrap_or(file.measure_seconds),
+        slice_seconds: options.slice.unwrap_or(file.slice_seconds).max(0.05),
         server_core: options.server_core.unwrap_or(file.server_core),
         client_core: options.client_core.unwrap_or(file.client_core),
     }
@@ -140,21 +144,20 @@ fn settings(file: Settings, options: &Options) -> Settings {
 /// All rounds with one payload.
 fn rounds(record: &mut Record, servers: &[Server], payload: usize, plan: &Plan<'_>) -> Result<(), String> {
     println!(
-        "\necho, {payload} B {}, {} connections, closed loop with one message on each, windows of {} s",
-        record.opcode, record.settings.connections, record.settings.measure_seconds
+        "\necho, {payload} B {}, {} connections, closed loop with one message on each, {} s per round in slices of {} s",
+        record.opcode,
+        record.settings.connections,
+        record.settings.measure_seconds,
+        record.settings.slice_seconds
     );
     for round in 1..=record.settings.rounds {
         print!("round {round}:");
-        let mut windows: Vec<Option<Window>> = vec![None; servers.len()];
-        for turn in 0..servers.len() {
-            let place = (round - 1 + turn) % servers.len();
-            let server = &servers[place];
-            let window = run(server, payload, plan)?;
-            windows[place] = Some(window.clone());
-            record.runs.push(Run { payload, round, server: server.name.clone(), window });
-        }
-        for (server, window) in servers.iter().zip(windows.iter().flatten()) {
+        // Rotated, so that no server is always started first.
+        let mut order: Vec<Server> = servers.to_vec();
+        order.rotate_left((round - 1) % servers.len());
+        for (server, window) in order.iter().zip(run::round(&order, payload, plan)?) {
             print!("  {} {:.0} ns", server.name, window.cpu_ns_per_message());
+            record.runs.push(Run { payload, round, server: server.name.clone(), window });
         }
         println!();
     }

@@ -1,5 +1,5 @@
 //! What `compare` does, apart from its command line: which servers there are ([`scenario`]), running
-//! one against the client ([`run`]), what many runs come to ([`summary`]), and the record of it
+//! them in turn ([`mod@run`]), what many runs come to ([`summary`]), and the record of it
 //! ([`record`]). [`Window`] is what the client reports of one run.
 
 pub mod record;
@@ -9,7 +9,7 @@ pub mod summary;
 
 use serde::{Deserialize, Serialize};
 
-/// What the client saw, and the kernel accounted, between the two edges of a measured window.
+/// What the client saw, and the kernel accounted, in the slices of one round.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Window {
     /// Echoes received.

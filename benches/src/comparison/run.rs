@@ -1,18 +1,18 @@
-//! One run: start a server on its core, drive it with the client on another, end it.
+//! One round: all servers started on one core, each with its own client on another, then driven in turn
+//! by short slices, so that what the machine does over seconds falls on all of them alike.
 
 use super::Window;
 use super::scenario::{Place, Server, Settings};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long a server may take to listen.
 const START_MAX: Duration = Duration::from_secs(10);
-/// Pause after a server ended, for the kernel to forget its connections.
-const SETTLE: Duration = Duration::from_millis(200);
 
-/// What all runs of a comparison have in common.
+/// What all rounds of a comparison have in common.
 #[derive(Clone, Debug)]
 pub struct Plan<'a> {
     /// Connections, times and cores.
@@ -25,56 +25,122 @@ pub struct Plan<'a> {
     pub bin: &'a Path,
 }
 
-/// Runs one server once and returns what the client reports.
+/// Runs one round and returns what each server's client reports, in the order of `servers`.
+///
+/// The slices go forth and back through the servers: A B C, C B A, A B C, and so on.
 ///
 /// # Errors
-/// A sentence: the program is missing, the server did not start, the client failed or saw wrong echoes.
-pub fn run(server: &Server, payload: usize, plan: &Plan<'_>) -> Result<Window, String> {
-    let core = plan.settings.server_core;
-    let place = Place { bin: plan.bin, port: free_port()?, core, payload };
-    let mut running = Running::start(&server.command(place)?, core)?;
-    running.wait_until_listening(place.port, &server.name)?;
-    let window = drive(server, plan, place, running.0.id());
-    drop(running);
-    std::thread::sleep(SETTLE);
-    let window = window?;
-    if window.errors > 0 {
-        return Err(format!("{}: {} of {} echoes were wrong", server.name, window.errors, window.messages));
+/// A sentence: a program is missing, a server did not start, a client failed or saw wrong echoes.
+pub fn round(servers: &[Server], payload: usize, plan: &Plan<'_>) -> Result<Vec<Window>, String> {
+    let mut pairs: Vec<Pair> =
+        servers.iter().map(|server| Pair::start(server, payload, plan)).collect::<Result<_, _>>()?;
+    for pair in &mut pairs {
+        pair.run(plan.settings.warmup_seconds)?;
+        pair.report()?;
     }
-    Ok(window)
+    let slices = (plan.settings.measure_seconds / plan.settings.slice_seconds).ceil().max(1.0) as usize;
+    for slice in 0..slices {
+        let forth = 0..pairs.len();
+        let order: Vec<usize> = if slice % 2 == 0 { forth.collect() } else { forth.rev().collect() };
+        for place in order {
+            pairs[place].run(plan.settings.slice_seconds)?;
+        }
+    }
+    pairs.iter_mut().map(Pair::checked_report).collect()
 }
 
-/// Runs the client and reads its report.
-fn drive(server: &Server, plan: &Plan<'_>, place: Place<'_>, pid: u32) -> Result<Window, String> {
-    let settings = &plan.settings;
-    let core = settings.client_core.to_string();
-    let mut client = Command::new("taskset");
-    client.args(["-c", &core]).arg(place.bin.join("load")).args(["--core", &core, "--path", &server.path]);
-    let arguments = [
-        ("--port", place.port.to_string()),
-        ("--payload", place.payload.to_string()),
-        ("--opcode", plan.opcode.to_owned()),
-        ("--connections", settings.connections.to_string()),
-        ("--warmup", settings.warmup_seconds.to_string()),
-        ("--seconds", settings.measure_seconds.to_string()),
-        ("--pid", pid.to_string()),
-        ("--watch-core", settings.server_core.to_string()),
-    ];
-    for (name, value) in arguments {
-        client.arg(name).arg(value);
-    }
-    for (flag, wanted) in [("--raw", server.raw), ("--verify", plan.verify)] {
-        client.args(wanted.then_some(flag));
-    }
-    let output = client.output().map_err(|error| format!("the client did not start: {error}"))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("{}: the client failed: {}", server.name, said.trim()));
-    }
-    serde_json::from_slice(&output.stdout).map_err(|error| format!("the client's report: {error}"))
+/// A server with its client.
+struct Pair {
+    name: String,
+    client: Client,
+    /// Ended after its client: fields are dropped in this order.
+    _server: Running,
 }
 
-/// A server process, ended when dropped.
+impl Pair {
+    fn start(server: &Server, payload: usize, plan: &Plan<'_>) -> Result<Self, String> {
+        let core = plan.settings.server_core;
+        let place = Place { bin: plan.bin, port: free_port()?, core, payload };
+        let mut running = Running::start(&server.command(place)?, core)?;
+        running.wait_until_listening(place.port, &server.name)?;
+        let client = Client::start(server, plan, place, running.0.id())?;
+        Ok(Self { name: server.name.clone(), client, _server: running })
+    }
+
+    fn run(&mut self, seconds: f64) -> Result<(), String> {
+        match self.client.ask(&format!("run {seconds}")) {
+            Ok(answer) if answer == "done" => Ok(()),
+            Ok(_) => Err(format!("{}: the client failed; it says why above", self.name)),
+            Err(error) => Err(format!("{}: the client: {error}", self.name)),
+        }
+    }
+
+    fn report(&mut self) -> Result<Window, String> {
+        let answer =
+            self.client.ask("report").map_err(|error| format!("{}: the client: {error}", self.name))?;
+        serde_json::from_str(&answer).map_err(|error| format!("{}: the client's report: {error}", self.name))
+    }
+
+    fn checked_report(&mut self) -> Result<Window, String> {
+        let window = self.report()?;
+        match window.errors {
+            0 => Ok(window),
+            errors => Err(format!("{}: {errors} of {} echoes were wrong", self.name, window.messages)),
+        }
+    }
+}
+
+/// A client process, led by lines (`load --commands`).
+struct Client {
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+    _process: Running,
+}
+
+impl Client {
+    fn start(server: &Server, plan: &Plan<'_>, place: Place<'_>, pid: u32) -> Result<Self, String> {
+        let core = plan.settings.client_core.to_string();
+        let mut command = Command::new("taskset");
+        command.args(["-c", &core]).arg(place.bin.join("load")).args([
+            "--core",
+            &core,
+            "--path",
+            &server.path,
+        ]);
+        let arguments = [
+            ("--port", place.port.to_string()),
+            ("--payload", place.payload.to_string()),
+            ("--opcode", plan.opcode.to_owned()),
+            ("--connections", plan.settings.connections.to_string()),
+            ("--pid", pid.to_string()),
+            ("--watch-core", place.core.to_string()),
+        ];
+        for (name, value) in arguments {
+            command.arg(name).arg(value);
+        }
+        for (flag, wanted) in [("--commands", true), ("--raw", server.raw), ("--verify", plan.verify)] {
+            command.args(wanted.then_some(flag));
+        }
+        let mut process = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| format!("taskset (util-linux) did not start: {error}"))?;
+        let ends = process.stdin.take().zip(process.stdout.take());
+        let (input, output) = ends.ok_or("the client has no standard input and output")?;
+        Ok(Self { input, output: BufReader::new(output), _process: Running(process) })
+    }
+
+    /// Sends a command and returns the line that answers it; empty when the client has ended.
+    fn ask(&mut self, command: &str) -> std::io::Result<String> {
+        writeln!(self.input, "{command}")?;
+        let mut answer = String::new();
+        self.output.read_line(&mut answer)?;
+        Ok(answer.trim_end().to_owned())
+    }
+}
+
+/// A process, ended when dropped.
 struct Running(Child);
 
 impl Running {

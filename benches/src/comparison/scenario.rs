@@ -26,12 +26,14 @@ pub struct Settings {
     pub connections: u32,
     /// Bytes of a message; one comparison for each.
     pub payloads: Vec<usize>,
-    /// How often each server is run.
+    /// How often each server is started and measured.
     pub rounds: usize,
-    /// Seconds before each window.
+    /// Seconds for which each server runs before a round is measured.
     pub warmup_seconds: f64,
-    /// Seconds of each window.
+    /// Seconds for which each server is measured in a round.
     pub measure_seconds: f64,
+    /// Seconds of one slice of that; the servers take turns.
+    pub slice_seconds: f64,
     /// Core of the server.
     pub server_core: usize,
     /// Core of the client.

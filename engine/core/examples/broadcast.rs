@@ -36,11 +36,6 @@ fn main() -> Result<(), wsring::Error> {
     let arguments = Arguments::parse();
     let settings = Settings { shards: arguments.shards, pin: arguments.pin, ..Settings::default() };
     let server = Server::new().listen(arguments.listen).settings(settings);
-    let running = server.start_with(|server, topic| {
-        let everybody = topic();
-        server.websocket("/{*path}", move |upgrade| {
-            upgrade.accept(Member { everybody: everybody.clone() })
-        })
-    })?;
-    running.join().map(drop)
+    let everybody = server.topic();
+    server.websocket("/{*path}", move |upgrade| upgrade.accept(Member { everybody: everybody.clone() })).run()
 }

@@ -2,8 +2,8 @@
 
 use crate::remote::Remote;
 use crate::shard::{Command, Inbox};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use wsring_io::Socket;
 
 /// The name of a connection: unique among the connections that a process has open, and not used
@@ -20,14 +20,21 @@ impl std::fmt::Display for ConnectionId {
     }
 }
 
-/// The shards that work together: their inboxes, and how many connections each has.
-#[derive(Debug)]
+/// The shards that work together: their inboxes, and how many connections each has. It is there
+/// before them, so that topics can be made before the server starts; what is sent to it until then
+/// reaches nobody.
+#[derive(Debug, Default)]
 pub struct Cluster {
-    inboxes: Vec<Inbox>,
-    loads: Vec<Load>,
+    members: OnceLock<Vec<Member>>,
     /// Set while the acceptor has stopped because every table is full.
     accept_paused: AtomicBool,
     topics: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Member {
+    inbox: Inbox,
+    load: Load,
 }
 
 /// On a cache line of its own, since each shard writes its own often.
@@ -35,41 +42,53 @@ pub struct Cluster {
 #[repr(align(64))]
 struct Load(AtomicU32);
 
+impl Load {
+    fn count(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// The shard that accepts for all others.
 pub(crate) const ACCEPTOR: usize = 0;
 
 impl Cluster {
-    /// `shards` shards with nothing to do yet.
+    /// A cluster of `shards` shards with nothing to do yet.
     pub fn new(shards: usize) -> Arc<Self> {
-        Arc::new(Self {
-            inboxes: (0..shards).map(|_| Inbox::default()).collect(),
-            loads: (0..shards).map(|_| Load::default()).collect(),
-            accept_paused: AtomicBool::new(false),
-            topics: AtomicU64::new(0),
-        })
+        let cluster = Arc::new(Self::default());
+        cluster.start(shards);
+        cluster
+    }
+
+    /// Fixes the number of shards, once.
+    pub(crate) fn start(&self, shards: usize) {
+        self.members.get_or_init(|| (0..shards).map(|_| Member::default()).collect());
     }
 
     /// How many shards.
     pub fn shards(&self) -> usize {
-        self.inboxes.len()
+        self.members().len()
     }
 
     /// Connections per shard, at this moment.
     pub fn connections(&self) -> Vec<u32> {
-        self.loads.iter().map(|load| load.0.load(Ordering::Relaxed)).collect()
+        self.members().iter().map(|member| member.load.count()).collect()
+    }
+
+    fn members(&self) -> &[Member] {
+        self.members.get().map_or(&[], Vec::as_slice)
     }
 
     pub(crate) fn inbox(&self, shard: usize) -> &Inbox {
-        &self.inboxes[shard]
+        &self.members()[shard].inbox
     }
 
     pub(crate) fn send(&self, shard: usize, command: Command) {
-        self.inboxes[shard].push(command);
+        self.inbox(shard).push(command);
     }
 
     pub(crate) fn send_all(&self, mut command: impl FnMut() -> Command) {
-        for inbox in &self.inboxes {
-            inbox.push(command());
+        for member in self.members() {
+            member.inbox.push(command());
         }
     }
 
@@ -83,9 +102,9 @@ impl Cluster {
 
     /// The shard with the fewest connections that has room, counted as having one more from now on.
     pub(crate) fn place(&self, room_per_shard: u32) -> Option<usize> {
-        let count = |load: &Load| load.0.load(Ordering::Relaxed);
-        let (shard, load) = self.loads.iter().enumerate().min_by_key(|(_, load)| count(load))?;
-        if count(load) >= room_per_shard {
+        let members = self.members().iter().enumerate();
+        let (shard, member) = members.min_by_key(|(_, member)| member.load.count())?;
+        if member.load.count() >= room_per_shard {
             return None;
         }
         self.opened(shard);
@@ -93,12 +112,12 @@ impl Cluster {
     }
 
     pub(crate) fn opened(&self, shard: usize) {
-        self.loads[shard].0.fetch_add(1, Ordering::Relaxed);
+        self.members()[shard].load.0.fetch_add(1, Ordering::Relaxed);
     }
 
     /// One connection of `shard` is gone; an acceptor that waits for room learns of it.
     pub(crate) fn closed(&self, shard: usize) {
-        self.loads[shard].0.fetch_sub(1, Ordering::Relaxed);
+        self.members()[shard].load.0.fetch_sub(1, Ordering::Relaxed);
         if self.accept_paused.load(Ordering::SeqCst) && self.accept_paused.swap(false, Ordering::SeqCst) {
             self.send(ACCEPTOR, Command::AcceptResume);
         }

@@ -40,6 +40,8 @@ mod running;
 mod server;
 mod settings;
 mod shard;
+#[cfg(feature = "tokio-uring")]
+pub mod tokio_uring;
 mod topic;
 mod upgrade;
 
@@ -65,7 +67,5 @@ pub use wsring_proto::{CloseCode, Kind, Limits, Message};
 /// What a simulation needs to run shards by hand; not part of the stable interface.
 #[doc(hidden)]
 pub mod simulate {
-    pub use crate::cluster::Cluster;
-    pub use crate::route::Routes;
-    pub use crate::shard::{Shard, Start};
+    pub use crate::shard::Shard;
 }

@@ -57,7 +57,7 @@ impl Running {
         self.cluster.connections()
     }
 
-    /// A topic whose subscribers are connections of this server.
+    /// A topic that connections of this server can subscribe to.
     pub fn topic(&self) -> Topic {
         Topic::new(Arc::clone(&self.cluster))
     }

@@ -1,16 +1,17 @@
 //! Building and starting a server.
 
-use crate::cluster::Cluster;
+use crate::cluster::{ACCEPTOR, Cluster};
 use crate::error::Error;
 use crate::placement::Placement;
 use crate::route::{HttpRequest, Routes};
 use crate::running::Running;
 use crate::settings::Settings;
-use crate::shard::start_shards;
+use crate::shard::{Command, Shard, Start, start_shards};
 use crate::topic::Topic;
 use crate::upgrade::{Answer, Upgrade};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
+use wsring_io::Io;
 use wsring_proto::http::Response;
 
 /// A server to be: listeners, settings and routes. [`start`](Self::start) it, or
@@ -23,6 +24,7 @@ pub struct Server {
     settings: Settings,
     routes: Routes,
     fault: Option<Error>,
+    cluster: Arc<Cluster>,
 }
 
 impl Server {
@@ -76,14 +78,10 @@ impl Server {
         self.note(result)
     }
 
-    /// Fixes the number of shards and gives the topics that routes need: `make` is called once with
-    /// a function that makes topics, and returns the server with the routes that use them.
-    pub fn start_with(self, make: impl FnOnce(Self, &dyn Fn() -> Topic) -> Self) -> Result<Running, Error> {
-        self.settings.check()?;
-        let shards = self.settings.shard_count(wsring_io::uring::Config::default().sockets_max);
-        let cluster = Cluster::new(shards);
-        let server = make(self, &|| Topic::new(Arc::clone(&cluster)));
-        server.start_on(cluster)
+    /// A topic that connections of this server can subscribe to. What is published before the server
+    /// has started reaches nobody.
+    pub fn topic(&self) -> Topic {
+        Topic::new(Arc::clone(&self.cluster))
     }
 
     /// Starts the shards and returns when all of them serve.
@@ -92,7 +90,18 @@ impl Server {
     /// The caller's fault: an address, a setting or a route. The environment's: a port in use, a
     /// kernel that gives no ring. The text names the remedy.
     pub fn start(self) -> Result<Running, Error> {
-        self.start_with(|server, _| server)
+        self.settings.check()?;
+        if let Some(fault) = self.fault {
+            return Err(fault);
+        }
+        if self.listen.is_empty() {
+            return Err(Error::NoListener);
+        }
+        let cluster = self.cluster;
+        cluster.start(self.settings.shard_count(wsring_io::uring::Config::default().sockets_max));
+        let (listeners, addresses) = listen(&self.listen, &self.settings, cluster.shards())?;
+        let threads = start_shards(&cluster, self.settings, Arc::new(self.routes), listeners)?;
+        Ok(Running { cluster, threads, addresses })
     }
 
     /// Starts and serves until the process is killed.
@@ -103,38 +112,59 @@ impl Server {
         self.start()?.join().map(drop)
     }
 
+    /// The same server on speakers of the caller's choice, one per shard: shards to be turned by hand.
+    /// Addresses have no meaning here. With [`Placement::HandOver`] the first one accepts.
+    ///
+    /// # Errors
+    /// The caller's fault: a setting or a route.
+    #[doc(hidden)]
+    pub fn simulate<I: Io>(self, speakers: Vec<I>) -> Result<(Running, Vec<Shard<I>>), Error> {
+        self.settings.check()?;
+        if let Some(fault) = self.fault {
+            return Err(fault);
+        }
+        let (cluster, settings, routes) = (self.cluster, Arc::new(self.settings), Arc::new(self.routes));
+        cluster.start(speakers.len());
+        let mut shards = Vec::new();
+        for (shard, speaker) in speakers.into_iter().enumerate() {
+            let accepts = settings.placement == Placement::ReusePort || shard == ACCEPTOR;
+            let (settings, routes) = (Arc::clone(&settings), Arc::clone(&routes));
+            let cluster = Arc::clone(&cluster);
+            let seed = [shard as u8; 32];
+            shards.push(Shard::new(speaker, Start { cluster, shard, settings, routes, accepts, seed }));
+        }
+        cluster.send_all(|| Command::AcceptResume);
+        Ok((Running { cluster, threads: Vec::new(), addresses: Vec::new() }, shards))
+    }
+
     fn note(mut self, result: Result<(), Error>) -> Self {
         if let Err(fault) = result {
             self.fault.get_or_insert(fault);
         }
         self
     }
+}
 
-    fn start_on(self, cluster: Arc<Cluster>) -> Result<Running, Error> {
-        if let Some(fault) = self.fault {
-            return Err(fault);
+/// A listener per address and accepting shard, and the addresses as they came to be.
+type Listeners = (Vec<Vec<TcpListener>>, Vec<SocketAddr>);
+
+fn listen(texts: &[String], settings: &Settings, shards: usize) -> Result<Listeners, Error> {
+    let acceptors = match settings.placement {
+        Placement::HandOver => 1,
+        Placement::ReusePort => shards,
+    };
+    let mut listeners: Vec<Vec<TcpListener>> = (0..shards).map(|_| Vec::new()).collect();
+    let mut addresses = Vec::new();
+    for text in texts {
+        let mut address = resolve(text)?;
+        for listeners in listeners.iter_mut().take(acceptors) {
+            let listener = bind(address, settings)?;
+            address = listener.local_addr().map_err(|cause| Error::Listen { address, cause })?;
+            listeners.push(listener);
         }
-        if self.listen.is_empty() {
-            return Err(Error::NoListener);
-        }
-        let acceptors = match self.settings.placement {
-            Placement::HandOver => 1,
-            Placement::ReusePort => cluster.shards(),
-        };
-        let mut listeners: Vec<Vec<TcpListener>> = (0..cluster.shards()).map(|_| Vec::new()).collect();
-        let mut addresses = Vec::new();
-        for text in &self.listen {
-            let mut address = resolve(text)?;
-            for listeners in listeners.iter_mut().take(acceptors) {
-                let listener = bind(address, &self.settings)?;
-                address = listener.local_addr().map_err(|cause| Error::Listen { address, cause })?;
-                listeners.push(listener);
-            }
-            addresses.push(address);
-        }
-        let threads = start_shards(&cluster, self.settings, Arc::new(self.routes), listeners)?;
-        Ok(Running { cluster, threads, addresses })
+        addresses.push(address);
     }
+    Ok((listeners, addresses))
 }
 
 fn resolve(text: &str) -> Result<SocketAddr, Error> {

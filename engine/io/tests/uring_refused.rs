@@ -1,5 +1,7 @@
 //! Hosts that do not allow io_uring: the refusal says why, and what to do.
 
+#![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
+
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -9,8 +9,8 @@ const PAGE: &str = include_str!("page.html");
 const ECHO_SUBPROTOCOLS: &[&str] = &["echo"];
 
 /// Adds all routes.
-pub(crate) fn add(server: Server, topic: &dyn Fn() -> Topic) -> Server {
-    let everybody = topic();
+pub(crate) fn add(server: Server) -> Server {
+    let everybody = server.topic();
     server
         .get("/", page)
         .get("/healthz", |_| Response::text(200, "ok\n"))

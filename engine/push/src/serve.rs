@@ -15,7 +15,7 @@ pub(crate) fn serve(options: &Serve) -> Result<(), Box<dyn std::error::Error>> {
     refuse_to_be_open(options)?;
     let mut signals = Signals::new([SIGTERM, SIGINT])?;
     let server = options.listen.iter().fold(Server::new().settings(options.settings()), Server::listen);
-    let running = server.start_with(routes::add)?;
+    let running = routes::add(server).start()?;
     for address in running.addresses() {
         tracing::info!(%address, shards = running.connections().len(), io = "io_uring", "serving: http://{address}/");
     }

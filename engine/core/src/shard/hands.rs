@@ -37,6 +37,8 @@ pub(super) enum After {
     Finish,
     /// Throw input away for a while, so that the peer can read the refusal, then close.
     Linger,
+    /// The application panicked.
+    Panicked,
     /// Close at once.
     Lost,
 }

@@ -3,9 +3,13 @@
 use super::hands::{After, Hands};
 use super::session::Phase;
 use super::{Local, Shard};
+use crate::cluster::ConnectionId;
+use crate::conn::Conn;
 use crate::handler::Closed;
 use std::ops::Range;
+use std::panic::AssertUnwindSafe;
 use wsring_io::{CloseHow, Io, Received, Socket};
+use wsring_proto::{CloseCode, CloseReason};
 
 impl<I: Io> Shard<I> {
     /// Hands received bytes to the session; frames that its handler left in the buffer become this
@@ -25,7 +29,7 @@ impl<I: Io> Shard<I> {
             routes: &self.routes,
             closing: self.draining.is_some(),
         };
-        let after = hands.take(input);
+        let after = guarded(|| hands.take(input)).unwrap_or(After::Panicked);
         self.local.input_stays = None;
         match side_by_side(input, &mut self.local.frames) {
             Some(range) => self.outputs.at(number).set_input(buffer, range),
@@ -39,14 +43,15 @@ impl<I: Io> Shard<I> {
         let (Some(number), Some(session)) = (self.output(socket), self.table.get(socket)) else {
             return After::Open;
         };
-        act(&mut Hands {
+        let mut hands = Hands {
             session,
             output: self.outputs.at(number),
             local: &mut self.local,
             resources: &mut self.resources,
             routes: &self.routes,
             closing: self.draining.is_some(),
-        })
+        };
+        guarded(|| act(&mut hands)).unwrap_or(After::Panicked)
     }
 
     /// What follows from input beyond output.
@@ -73,11 +78,38 @@ impl<I: Io> Shard<I> {
                 }
                 self.limit(socket, linger);
             }
+            After::Panicked => self.panicked(socket),
             After::Lost => {
                 self.hang_up(socket, &Closed::LOST);
                 self.end(socket, CloseHow::Reset);
             }
         }
+    }
+
+    /// The application panicked while it had this connection: that ends the connection, with 1011
+    /// where the peer can still be told, and nothing else.
+    pub(super) fn panicked(&mut self, socket: Socket) {
+        tracing::error!(shard = self.local.shard, "a handler panicked; its connection is closed");
+        self.local.frames.clear();
+        let (Some(number), Some(session)) = (self.output(socket), self.table.get(socket)) else { return };
+        let (client, handler) = match &mut session.phase {
+            Phase::Server(stream) => (false, stream.handler.take()),
+            Phase::Client(stream) => (true, stream.handler.take()),
+            _ => return self.end(socket, CloseHow::Reset),
+        };
+        let mut conn = Conn {
+            id: ConnectionId { shard: self.local.shard as u32, socket },
+            client,
+            answers: false,
+            flow: &mut session.flow,
+            topics: &mut session.topics,
+            output: self.outputs.at(number),
+            local: &mut self.local,
+        };
+        conn.append_close(CloseReason { code: Some(CloseCode::INTERNAL_ERROR), reason: "" });
+        // Dropping what has panicked may panic again.
+        guarded(|| drop(handler));
+        self.finish(socket);
     }
 
     /// Once a Close of ours is among the output, the closing handshake has a deadline.
@@ -102,6 +134,12 @@ impl Local {
         let base = self.input_stays.unwrap_or(0);
         self.frames.push(base + frame.start..base + frame.end);
     }
+}
+
+/// Calls into the application; `None` when that panicked. What it was lent stays usable: output is
+/// composed in whole frames, and the connection itself is given up.
+pub(super) fn guarded<T>(call: impl FnOnce() -> T) -> Option<T> {
+    std::panic::catch_unwind(AssertUnwindSafe(call)).ok()
 }
 
 /// Moves the frames together, so that one send takes them all: each server frame is four bytes

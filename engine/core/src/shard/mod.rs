@@ -20,6 +20,7 @@ mod hands;
 mod http;
 mod inbox;
 mod input;
+mod inspect;
 mod opening;
 mod output;
 mod session;
@@ -337,7 +338,7 @@ impl<I: Io> Shard<I> {
             _ => None,
         };
         if let Some(mut handler) = handler {
-            handler.close(id, closed);
+            input::guarded(|| handler.close(id, closed));
         }
     }
 
@@ -416,8 +417,10 @@ impl<I: Io> Shard<I> {
             output: self.outputs.at(number),
             local: &mut self.local,
         };
-        call(handler.as_mut(), &mut conn);
-        self.note_close(socket);
+        match input::guarded(|| call(handler.as_mut(), &mut conn)) {
+            Some(()) => self.note_close(socket),
+            None => self.panicked(socket),
+        }
     }
 }
 

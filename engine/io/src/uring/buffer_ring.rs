@@ -1,8 +1,7 @@
 //! Receive buffers: memory that the kernel fills and the shard reads and changes in place.
 //!
 //! Each buffer is in one [`Place`] at a time. The kernel takes buffers from a ring in the order in
-//! which they were put there; those that wait outside it are a stack, so that the one used last, still
-//! in the processor's cache, is the next to be offered.
+//! which they came back, and sees those that came back during a turn all at once.
 
 #![expect(unsafe_code, reason = "memory shared with the kernel")]
 
@@ -24,10 +23,8 @@ const STRIDE_EXTRA: usize = 64;
 /// Where a buffer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    /// In the ring: the kernel may write to it at any moment.
+    /// In the ring: the kernel may write to it, at the latest from the next [`Buffers::publish`] on.
     Kernel,
-    /// On the stack: nobody looks at it.
-    Free,
     /// With the shard, as a [`Received`].
     Lent,
 }
@@ -39,11 +36,11 @@ pub(super) struct Buffers {
     data: usize,
     stride: usize,
     bytes_each: u32,
-    /// The ring's tail, ahead of the one that the kernel has seen.
+    /// The ring's tail, ahead of the one that the kernel has seen by those that came back since.
     tail: u16,
+    published: u16,
     mask: u16,
     places: Box<[Place]>,
-    free: Vec<u16>,
     in_kernel: u32,
 }
 
@@ -60,9 +57,9 @@ impl Buffers {
             stride,
             bytes_each,
             tail: 0,
+            published: 0,
             mask: count - 1,
-            places: vec![Place::Free; usize::from(count)].into_boxed_slice(),
-            free: (0..count).rev().collect(),
+            places: vec![Place::Lent; usize::from(count)].into_boxed_slice(),
             in_kernel: 0,
         })
     }
@@ -75,6 +72,9 @@ impl Buffers {
         // SAFETY: the address is page-aligned (mmap), spans `count` zeroed entries and stays mapped
         // until after the ring is closed: the owner drops the ring first (see mod.rs).
         unsafe { uring.submitter().register_buf_ring_with_flags(entries, count, GROUP, 0) }?;
+        for id in 0..count {
+            self.release(Received { id, length: 0 });
+        }
         self.publish();
         Ok(())
     }
@@ -103,22 +103,19 @@ impl Buffers {
     pub(super) fn release(&mut self, received: Received) {
         let place = &mut self.places[usize::from(received.id)];
         assert_eq!(*place, Place::Lent, "buffer {} is not out on lease here", received.id);
-        *place = Place::Free;
-        self.free.push(received.id);
+        *place = Place::Kernel;
+        self.write_entry(received.id);
+        self.tail = self.tail.wrapping_add(1);
     }
 
-    /// Hands the kernel every free buffer, in one step.
+    /// Lets the kernel see every buffer that came back, in one step.
     pub(super) fn publish(&mut self) {
-        if self.free.is_empty() {
-            return;
+        let returned = self.tail.wrapping_sub(self.published);
+        if returned > 0 {
+            self.in_kernel += u32::from(returned);
+            self.published = self.tail;
+            self.store_tail();
         }
-        while let Some(id) = self.free.pop() {
-            self.write_entry(id);
-            self.places[usize::from(id)] = Place::Kernel;
-            self.tail = self.tail.wrapping_add(1);
-            self.in_kernel += 1;
-        }
-        self.store_tail();
     }
 
     /// Never gives the memory back, for when the kernel may still write to it.

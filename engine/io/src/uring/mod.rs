@@ -203,11 +203,12 @@ impl Uring {
 
     /// Submits everything now, so that the sends so far are decided and there is room for more.
     fn flush(&mut self) -> io::Result<()> {
-        self.enter_and_collect(Wait::No)?;
-        while !self.ring.has_room() {
+        loop {
             self.enter_and_collect(Wait::No)?;
+            if self.sends.submitted() == 0 && self.ring.has_room() {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
     /// Waits for something to report or the deadline, then collects what is ready.

@@ -88,20 +88,21 @@ impl Uring {
 
     /// Tells what it means that the request is over, which depends on what was wanted of it.
     fn receive_ended(&mut self, socket: Socket, wanted: Receive, result: i32) {
-        let errno = -result;
-        let end = match (wanted, errno) {
-            (_, 0) => ReceiveEnd::Eof,
-            (Receive::Stopping, ..=0 | libc::ECANCELED | libc::ENOBUFS | libc::EINTR | libc::EAGAIN) => {
+        let was_stopped = matches!(wanted, Receive::Stopping | Receive::Restarting);
+        let end = match -result {
+            0 => ReceiveEnd::Eof,
+            // Positive results end a request when the completion queue has overflowed.
+            ..0 | libc::ECANCELED | libc::ENOBUFS | libc::EINTR | libc::EAGAIN if was_stopped => {
                 ReceiveEnd::Stopped
             }
-            (_, libc::ENOBUFS) => return self.starve(socket),
-            // Ended with data when the completion queue overflowed; cancelled, and wanted again.
-            (_, ..=0 | libc::EINTR | libc::EAGAIN) | (Receive::Restarting, libc::ECANCELED) => {
-                return self.arm_receive(socket);
-            }
-            (_, errno) => ReceiveEnd::Failed(errno),
+            libc::ENOBUFS => return self.starve(socket),
+            ..0 | libc::EINTR | libc::EAGAIN => return self.arm_receive(socket),
+            errno => ReceiveEnd::Failed(errno),
         };
         self.ready.push(Completion::ReceiveEnded { socket, end });
+        if wanted == Receive::Restarting && end == ReceiveEnd::Stopped {
+            self.arm_receive(socket);
+        }
     }
 
     fn starve(&mut self, socket: Socket) {

@@ -1,0 +1,26 @@
+//! What a simulation looks at between turns and after the last one.
+
+use super::Shard;
+use wsring_io::Io;
+
+impl<I: Io> Shard<I> {
+    /// Sessions there are, those being closed included.
+    pub fn sessions(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Bytes of unfinished messages that the shard holds.
+    pub fn held_bytes(&self) -> usize {
+        self.resources.held_bytes()
+    }
+
+    /// Topics that have a subscriber here.
+    pub fn topics(&self) -> usize {
+        self.local.topics.len()
+    }
+
+    /// The speaker; what the shard still had open goes with the rest of it.
+    pub fn into_io(self) -> I {
+        self.io
+    }
+}

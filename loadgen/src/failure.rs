@@ -1,0 +1,42 @@
+//! Why there is no result at all.
+
+use std::path::PathBuf;
+use thiserror::Error;
+
+/// A run that did not take place. Each text is one line that names the cause and, where there is one,
+/// the remedy.
+#[derive(Debug, Error)]
+pub(crate) enum Failure {
+    /// The caller asked for something that cannot be.
+    #[error("{0}")]
+    Usage(String),
+    /// The first connection, which is opened alone, was not opened.
+    #[error("cannot open {url}: {cause}")]
+    Open {
+        /// To what.
+        url: String,
+        /// Why not.
+        cause: String,
+    },
+    /// The engine did not start, or was lost.
+    #[error(transparent)]
+    Engine(#[from] wsring::Error),
+    /// The report could not be written.
+    #[error("cannot write the report to {}: {cause}", path.display())]
+    Report {
+        /// Where to.
+        path: PathBuf,
+        /// Why not.
+        cause: std::io::Error,
+    },
+}
+
+impl Failure {
+    /// 2 for a mistake on the command line, else 1.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            _ => 1,
+        }
+    }
+}
