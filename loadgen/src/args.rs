@@ -2,6 +2,7 @@
 
 use crate::units::{size, time};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::Serialize;
 use std::path::PathBuf;
 use std::time::Duration;
 use wsring::Kind;
@@ -112,7 +113,8 @@ pub(crate) struct Common {
 }
 
 /// Type of messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum KindChoice {
     /// Random bytes.
     Binary,

@@ -101,13 +101,18 @@ mod tests {
             ("[::1]:80", 2, false),
         ];
         for (target, sources, allowed) in table {
-            assert_eq!(check_sources(target.parse().unwrap(), sources).is_ok(), allowed, "{target} {sources}");
+            assert_eq!(
+                check_sources(target.parse().unwrap(), sources).is_ok(),
+                allowed,
+                "{target} {sources}"
+            );
         }
     }
 
     #[test]
     fn each_source_has_its_ports() {
-        let table = [(1, 1, true), (28_232, 1, true), (28_233, 1, false), (28_233, 2, true), (1_000_000, 35, false)];
+        let table =
+            [(1, 1, true), (28_232, 1, true), (28_233, 1, false), (28_233, 2, true), (1_000_000, 35, false)];
         for (connections, sources, enough) in table {
             let checked = check_ports(connections, sources, 28_232);
             assert_eq!(checked.is_ok(), enough, "{connections} from {sources}");

@@ -45,7 +45,13 @@ mod tests {
 
     #[test]
     fn durations() {
-        let table = [("0", Some(0)), ("0s", Some(0)), ("30s", Some(30_000)), ("500ms", Some(500)), ("2m", Some(120_000))];
+        let table = [
+            ("0", Some(0)),
+            ("0s", Some(0)),
+            ("30s", Some(30_000)),
+            ("500ms", Some(500)),
+            ("2m", Some(120_000)),
+        ];
         for (text, milliseconds) in table {
             assert_eq!(time(text).ok(), milliseconds.map(Duration::from_millis), "{text}");
         }
@@ -56,7 +62,13 @@ mod tests {
 
     #[test]
     fn sizes() {
-        let table = [("0", Some(0)), ("17", Some(17)), ("20B", Some(20)), ("64KiB", Some(65_536)), ("1MiB", Some(1 << 20))];
+        let table = [
+            ("0", Some(0)),
+            ("17", Some(17)),
+            ("20B", Some(20)),
+            ("64KiB", Some(65_536)),
+            ("1MiB", Some(1 << 20)),
+        ];
         for (text, bytes) in table {
             assert_eq!(size(text).ok(), bytes, "{text}");
         }

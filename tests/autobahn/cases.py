@@ -51,7 +51,7 @@ def select(text):
     wanted = tuple(name + "." for name in text.split(","))
     chosen = [case for case in ALL if f"{case}.".startswith(wanted)]
     if not chosen:
-        raise ArgumentTypeError(f"no case is called {text!r}: give one of {', '.join(SETS)}, or names such as 6.4,7.1.5")
+        raise ArgumentTypeError(f"no case is called {text!r}; there are {', '.join(SETS)}, and names such as 6.4,7.1.5")
     return chosen
 
 

@@ -288,6 +288,23 @@ def hog():
             thread.join()
 
 
+@attack("a subscriber that reads nothing does not hold up the others")
+def stalled_subscriber():
+    stalled = connect(receive_buffer=4096).open("/broadcast")
+    others = [connect().open("/broadcast") for _ in range(5)]
+    slowest = 0
+    for number in range(1000):
+        payload = bytes([number & 0xff]) * 65536
+        started = time.monotonic()
+        others[0].send(frame(BINARY, payload))
+        for other in others:
+            equal(other.frame(), (BINARY, payload, True), f"broadcast {number}")
+        slowest = max(slowest, time.monotonic() - started)
+    assert slowest < 1, f"a broadcast took {slowest:.2f} s"
+    for raw in (stalled, *others):
+        raw.reset()
+
+
 @attack("3,000 connections that come, talk and go")
 def churn():
     for number in range(3000):

@@ -153,9 +153,11 @@ fn rounds(record: &mut Record, servers: &[Server], payload: usize, plan: &Plan<'
     for round in 1..=record.settings.rounds {
         print!("round {round}:");
         // Rotated, so that no server is always started first.
-        let mut order: Vec<Server> = servers.to_vec();
-        order.rotate_left((round - 1) % servers.len());
-        for (server, window) in order.iter().zip(run::round(&order, payload, plan)?) {
+        let first = (round - 1) % servers.len();
+        let order: Vec<Server> = servers.iter().cycle().skip(first).take(servers.len()).cloned().collect();
+        let mut windows = run::round(&order, payload, plan)?;
+        windows.rotate_right(first);
+        for (server, window) in servers.iter().zip(windows) {
             print!("  {} {:.0} ns", server.name, window.cpu_ns_per_message());
             record.runs.push(Run { payload, round, server: server.name.clone(), window });
         }

@@ -41,7 +41,7 @@ impl Host {
     }
 }
 
-/// One run of one server.
+/// One server in one round.
 #[derive(Debug, Serialize)]
 pub struct Run {
     /// Bytes of a message.
@@ -65,7 +65,7 @@ pub struct Record {
     pub opcode: String,
     /// How it was run.
     pub settings: Settings,
-    /// Every run, in the order in which they ran.
+    /// Every server in every round.
     pub runs: Vec<Run>,
     /// What they come to.
     pub summary: Vec<Line>,
@@ -80,7 +80,7 @@ impl Record {
         self.runs.iter().filter(own).map(|run| run.window.clone()).collect()
     }
 
-    /// Writes `STEM.json` (all of it) and `STEM.csv` (a line per run).
+    /// Writes `STEM.json` (all of it) and `STEM.csv` (a line per server and round).
     ///
     /// # Errors
     /// The file system's.

@@ -38,7 +38,7 @@ pub struct Conn<'a> {
     /// Output now answers what the peer has sent, so that not reading on bounds it.
     pub(crate) answers: bool,
     pub(crate) flow: &'a mut Flow,
-    pub(crate) topics: &'a mut Option<Box<Vec<u64>>>,
+    pub(crate) topics: &'a mut Vec<u64>,
     pub(crate) output: &'a mut Output,
     pub(crate) local: &'a mut Local,
 }
@@ -142,19 +142,17 @@ impl Conn<'_> {
 
     /// Receives from now on what is published to the topic.
     pub fn subscribe(&mut self, topic: &Topic) {
-        let topics = self.topics.get_or_insert_default();
-        if !topics.contains(&topic.id()) {
-            topics.push(topic.id());
+        if !self.topics.contains(&topic.id()) {
+            self.topics.push(topic.id());
             self.local.topics.entry(topic.id()).or_default().push(self.id.socket);
         }
     }
 
     /// Receives it no more.
     pub fn unsubscribe(&mut self, topic: &Topic) {
-        let Some(topics) = self.topics else { return };
-        topics.retain(|id| *id != topic.id());
-        if topics.is_empty() {
-            *self.topics = None;
+        self.topics.retain(|id| *id != topic.id());
+        if self.topics.is_empty() {
+            *self.topics = Vec::new();
         }
         self.local.leave(topic.id(), self.id.socket);
     }

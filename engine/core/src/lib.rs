@@ -26,6 +26,8 @@
 //!
 //! What a shard is, and what happens in one turn of its loop, is drawn in `docs/architecture.md`.
 
+#[cfg(feature = "tokio-uring")]
+pub mod adapter;
 mod client;
 mod cluster;
 mod conn;
@@ -40,8 +42,6 @@ mod running;
 mod server;
 mod settings;
 mod shard;
-#[cfg(feature = "tokio-uring")]
-pub mod tokio_uring;
 mod topic;
 mod upgrade;
 

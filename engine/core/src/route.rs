@@ -58,7 +58,8 @@ impl Routes {
         }
         let index = self.endpoints.len();
         let insert = |router: &mut matchit::Router<usize>, path: &str| {
-            let wrong = |cause: matchit::InsertError| Error::Route { path: path.into(), cause: cause.to_string() };
+            let wrong =
+                |cause: matchit::InsertError| Error::Route { path: path.into(), cause: cause.to_string() };
             router.insert(path, index).map_err(wrong)
         };
         if !path.starts_with('/') {

@@ -58,12 +58,20 @@ impl Server {
     }
 
     /// Answers GET and HEAD requests on `path`.
-    pub fn get(self, path: &str, route: impl Fn(&HttpRequest<'_>) -> Response + Send + Sync + 'static) -> Self {
+    pub fn get(
+        self,
+        path: &str,
+        route: impl Fn(&HttpRequest<'_>) -> Response + Send + Sync + 'static,
+    ) -> Self {
         self.http("GET", path, route)
     }
 
     /// Answers POST requests on `path`.
-    pub fn post(self, path: &str, route: impl Fn(&HttpRequest<'_>) -> Response + Send + Sync + 'static) -> Self {
+    pub fn post(
+        self,
+        path: &str,
+        route: impl Fn(&HttpRequest<'_>) -> Response + Send + Sync + 'static,
+    ) -> Self {
         self.http("POST", path, route)
     }
 

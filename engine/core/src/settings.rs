@@ -123,6 +123,6 @@ impl Settings {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let usable = sockets_per_shard.saturating_sub(crate::limits::TABLE_RESERVE).max(1);
         let tables = self.connections_max.map_or(1, |max| max.div_ceil(usable) as usize);
-        self.shards.unwrap_or(cores.max(tables))
+        self.shards.unwrap_or_else(|| cores.max(tables))
     }
 }

@@ -5,8 +5,8 @@ use crate::shard::{Command, Local};
 use bytes::Bytes;
 use std::sync::Arc;
 use wsring_io::Socket;
-use wsring_proto::frame::Header;
 use wsring_proto::Kind;
+use wsring_proto::frame::Header;
 
 /// A name to publish to: what is published reaches every connection that has subscribed with
 /// [`Conn::subscribe`](crate::Conn::subscribe), on all shards. Each message is framed once and
@@ -35,13 +35,7 @@ impl Topic {
     }
 
     /// From a shard's own thread: what concerns it takes no detour through its inbox.
-    pub(crate) fn publish_from(
-        &self,
-        local: &mut Local,
-        kind: Kind,
-        payload: &[u8],
-        except: Option<Socket>,
-    ) {
+    pub(crate) fn publish_from(&self, local: &mut Local, kind: Kind, payload: &[u8], except: Option<Socket>) {
         let frame = frame(kind, payload);
         for shard in (0..self.cluster.shards()).filter(|shard| *shard != local.shard) {
             self.cluster.send(shard, self.command(&frame, None));
@@ -56,13 +50,8 @@ impl Topic {
 
 /// The frame as a server sends it, the same for every subscriber.
 fn frame(kind: Kind, payload: &[u8]) -> Bytes {
-    let header = Header {
-        fin: true,
-        reserved: 0,
-        opcode: kind.opcode(),
-        mask: None,
-        length: payload.len() as u64,
-    };
+    let header =
+        Header { fin: true, reserved: 0, opcode: kind.opcode(), mask: None, length: payload.len() as u64 };
     let header = header.encode();
     let mut frame = Vec::with_capacity(header.len() + payload.len());
     frame.extend_from_slice(&header);

@@ -38,7 +38,12 @@ struct Switching {
 }
 
 impl<'a> Upgrade<'a> {
-    pub(crate) fn new(request: &'a Request<'a>, offer: Offer<'a>, params: Params<'a>, remote: Remote) -> Self {
+    pub(crate) fn new(
+        request: &'a Request<'a>,
+        offer: Offer<'a>,
+        params: Params<'a>,
+        remote: Remote,
+    ) -> Self {
         let switching = Switching { accept_key: offer.accept_key(), subprotocol: None, headers: Vec::new() };
         Self { request, offer, params, remote, switching }
     }
@@ -185,7 +190,8 @@ impl Switching {
 
     fn head(&self) -> Vec<u8> {
         let mut head = Vec::with_capacity(256);
-        let headers: Vec<(&str, &str)> = self.headers.iter().map(|(name, value)| (&**name, &**value)).collect();
+        let headers: Vec<(&str, &str)> =
+            self.headers.iter().map(|(name, value)| (&**name, &**value)).collect();
         write_switching(&mut head, &self.accept_key, self.subprotocol.as_deref(), &headers)
             .expect("headers were checked as they were added, the subprotocol as it was chosen");
         head

@@ -79,6 +79,10 @@ impl Far for FarStream {
 
     fn read(&mut self) -> Vec<u8> {
         let mut all = Vec::new();
+        // A broken socket tells so once, and reads like an ended one from then on.
+        if self.at != Position::Reading {
+            return all;
+        }
         let Some(stream) = &mut self.stream else {
             self.at = Position::Broken;
             return all;

@@ -1,7 +1,7 @@
 //! Close codes and the payload of Close frames (RFC 6455 sections 5.5.1 and 7.4).
 
-use crate::limits::{CLOSE_REASON_BYTES_MAX, CONTROL_BYTES_MAX};
 use crate::Violation;
+use crate::limits::{CLOSE_REASON_BYTES_MAX, CONTROL_BYTES_MAX};
 use std::fmt;
 
 /// A code that may stand in a Close frame: there is no value of this type that may not.

@@ -369,7 +369,12 @@ impl<R: Role> Receiving<'_, R> {
     }
 
     /// Moves payload into the assembly; `begins` says which kind of message starts with it.
-    fn gather(&mut self, begins: Option<Kind>, bytes: Range<usize>, rest: Option<u64>) -> Result<(), Violation> {
+    fn gather(
+        &mut self,
+        begins: Option<Kind>,
+        bytes: Range<usize>,
+        rest: Option<u64>,
+    ) -> Result<(), Violation> {
         let assembly = self.connection.assembly.get_or_insert_with(|| self.resources.assembly());
         if begins.is_some() {
             assembly.kind = begins;

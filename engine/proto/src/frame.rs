@@ -1,7 +1,7 @@
 //! One frame header: bits of RFC 6455 section 5.2, parsed and written.
 
-use crate::{CloseReason, Masking, Role, Violation};
 use crate::limits::{CONTROL_BYTES_MAX, HEADER_BYTES_MAX};
+use crate::{CloseReason, Masking, Role, Violation};
 
 const FIN: u8 = 0x80;
 const RESERVED: u8 = 0x70;
@@ -205,7 +205,9 @@ fn check_control(fin: bool, length: u8) -> Result<(), Violation> {
 #[inline]
 fn parse_length(short: u8, rest: &[u8]) -> Result<u64, Violation> {
     let (length, longer_than) = match short {
-        LENGTH_16 => (u64::from(u16::from_be_bytes(*rest.first_chunk().expect("length checked"))), LENGTH_7_MAX),
+        LENGTH_16 => {
+            (u64::from(u16::from_be_bytes(*rest.first_chunk().expect("length checked"))), LENGTH_7_MAX)
+        }
         LENGTH_64 => (u64::from_be_bytes(*rest.first_chunk().expect("length checked")), u64::from(u16::MAX)),
         short => return Ok(u64::from(short)),
     };
@@ -252,7 +254,11 @@ mod tests {
                 let bytes = header.encode();
                 for cut in 0..bytes.len() {
                     let needs = if cut < 2 { 2 } else { bytes.len() };
-                    assert_eq!(Header::parse(&bytes[..cut]), Ok(Parsed::Needs(needs)), "{length} cut at {cut}");
+                    assert_eq!(
+                        Header::parse(&bytes[..cut]),
+                        Ok(Parsed::Needs(needs)),
+                        "{length} cut at {cut}"
+                    );
                 }
                 assert_eq!(Header::parse(&bytes), Ok(Parsed::Header(header, bytes.len())));
             }

@@ -35,6 +35,6 @@ pub use connection::{Connection, Receiving};
 pub use error::Violation;
 pub use event::{Event, Framed, Kind, Message};
 pub use limits::Limits;
-pub use resources::Resources;
 pub use masking::Masking;
+pub use resources::Resources;
 pub use role::{Client, Role, Server};

@@ -10,6 +10,7 @@ use crate::simd::Level;
 pub struct Resources {
     limits: Limits,
     level: Level,
+    #[expect(clippy::vec_box, reason = "connections hold them boxed, and boxes move between there and here")]
     spare: Vec<Box<Assembly>>,
     held_bytes: usize,
 }

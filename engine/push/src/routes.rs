@@ -24,7 +24,11 @@ fn page(_request: &HttpRequest<'_>) -> Response {
     // The page loads nothing and frames nothing; the policy makes browsers hold it to that.
     let policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
                   connect-src *; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-    let headers = [("Content-Security-Policy", policy), ("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-cache")];
+    let headers = [
+        ("Content-Security-Policy", policy),
+        ("X-Content-Type-Options", "nosniff"),
+        ("Cache-Control", "no-cache"),
+    ];
     headers.into_iter().fold(page, |page, (name, value)| page.clone().header(name, value).unwrap_or(page))
 }
 

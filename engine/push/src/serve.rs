@@ -37,8 +37,7 @@ fn refuse_to_be_open(options: &Serve) -> Result<(), Box<dyn std::error::Error>> 
         return Ok(());
     }
     for text in &options.listen {
-        let mut addresses =
-            text.to_socket_addrs().map_err(|_| Error::Address { address: text.clone() })?;
+        let mut addresses = text.to_socket_addrs().map_err(|_| Error::Address { address: text.clone() })?;
         if let Some(address) = addresses.find(|address| !address.ip().is_loopback()) {
             return Err(format!(
                 "{address} can be reached from other machines, and no authentication is configured: \

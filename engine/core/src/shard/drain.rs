@@ -39,7 +39,7 @@ impl<I: Io> Shard<I> {
             return;
         }
         if self.accept != Accept::Never {
-            self.accept = Accept::Never;
+            self.accept = Accept::Closed;
             self.io.submit(Op::ListenerClose);
         }
         let sockets = self.table.sockets();
@@ -67,7 +67,8 @@ impl<I: Io> Shard<I> {
 
     /// The last report, once nothing is left.
     pub(super) fn report(&self) -> Option<DrainReport> {
-        let draining = self.draining.as_ref().filter(|_| self.table.len() == 0 && self.openings.is_empty())?;
+        let draining =
+            self.draining.as_ref().filter(|_| self.table.len() == 0 && self.openings.is_empty())?;
         let connections = draining.sockets.len();
         let cut_off = draining.cut_off;
         Some(DrainReport { connections, closed: connections.saturating_sub(cut_off), cut_off })
@@ -89,7 +90,8 @@ impl<I: Io> Shard<I> {
         let left = self.table.sockets();
         let mut count = 0;
         for socket in left {
-            let closing = self.table.get(socket).is_some_and(|session| matches!(session.phase, Phase::Closing));
+            let closing =
+                self.table.get(socket).is_some_and(|session| matches!(session.phase, Phase::Closing));
             if !closing {
                 count += 1;
                 self.end(socket, CloseHow::Reset);

@@ -62,7 +62,9 @@ impl<I: Io> Shard<I> {
             Due::Ping => self.ping(socket),
             Due::NoPong => self.close(socket, CloseCode::POLICY, "no answer to a Ping"),
             Due::Idle => self.close(socket, CloseCode::GOING_AWAY, "idle"),
-            Due::Lifetime => self.close(socket, CloseCode::GOING_AWAY, "connected for the longest time allowed"),
+            Due::Lifetime => {
+                self.close(socket, CloseCode::GOING_AWAY, "connected for the longest time allowed")
+            }
         }
         self.reschedule(socket);
     }

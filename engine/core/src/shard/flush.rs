@@ -2,7 +2,7 @@
 
 use super::Shard;
 use super::output::Shape;
-use super::session::{Phase, Session};
+use super::session::Phase;
 use crate::limits::COALESCE_BYTES_MAX;
 use wsring_io::{CloseHow, Io, Op, Outgoing, Socket};
 
@@ -18,11 +18,11 @@ impl<I: Io> Shard<I> {
     fn flush_one(&mut self, number: usize) {
         let socket = self.outputs.socket(number);
         let output = self.outputs.at(number);
-        let Some(session) = self.table.get(socket).filter(|session| sends(session)) else {
-            output.discard(&mut self.io);
-            return;
-        };
+        let Some(session) = self.table.get(socket) else { return output.discard(&mut self.io) };
         session.output = 0;
+        if matches!(session.phase, Phase::Closing) {
+            return output.discard(&mut self.io);
+        }
         let (blocked, ending) = (session.flow.is_blocked(), session.ending);
         match output.take() {
             Shape::Nothing => {
@@ -90,7 +90,8 @@ impl<I: Io> Shard<I> {
         let Some(session) = self.table.get(socket) else { return };
         let flow = &mut session.flow;
         let Some(mut piece) = flow.next() else { return };
-        let fits = |length: usize, next: Option<usize>| next.is_some_and(|next| length + next <= COALESCE_BYTES_MAX);
+        let fits =
+            |length: usize, next: Option<usize>| next.is_some_and(|next| length + next <= COALESCE_BYTES_MAX);
         if fits(piece.len(), flow.next_bytes()) {
             let mut bytes = self.io.spare();
             append(&mut self.io, &mut bytes, piece);
@@ -112,11 +113,6 @@ impl<I: Io> Shard<I> {
             self.io.submit(Op::ReceiveStop(socket));
         }
     }
-}
-
-/// Whether output still has somewhere to go.
-fn sends(session: &Session) -> bool {
-    !matches!(session.phase, Phase::Closing)
 }
 
 fn append<I: Io>(io: &mut I, bytes: &mut Vec<u8>, piece: Outgoing) {

@@ -31,46 +31,59 @@ impl Hands<'_> {
             Phase::Http(http) => std::mem::take(&mut http.pending),
             _ => return After::Lost,
         };
+        let mut at = 0;
         if pending.is_empty() {
-            return self.requests(input, Some(0));
+            let after = self.requests(input, &mut at, true);
+            self.keep(|| input[at..].to_vec());
+            return after;
         }
         pending.extend_from_slice(input);
         self.local.input_stays = None;
-        self.requests(&mut pending, None)
+        let after = self.requests(&mut pending, &mut at, false);
+        self.keep(|| {
+            pending.drain(..at);
+            if pending.is_empty() { Vec::new() } else { pending }
+        });
+        after
     }
 
-    fn requests(&mut self, input: &mut [u8], base: Option<usize>) -> After {
-        let mut at = 0;
+    /// Keeps the beginning of a request for later input.
+    fn keep(&mut self, rest: impl FnOnce() -> Vec<u8>) {
+        if let Phase::Http(http) = &mut self.session.phase {
+            http.pending = rest();
+            http.searched = http.pending.len();
+        }
+    }
+
+    /// Answers the requests in `input` from `at` on, which ends behind the last whole one. `stays`:
+    /// the input is a receive buffer.
+    fn requests(&mut self, input: &mut [u8], at: &mut usize, stays: bool) -> After {
         let mut after = After::Open;
         loop {
-            match self.request(&input[at..]) {
+            match self.request(&input[*at..]) {
                 Step::Next(taken) => {
-                    at += taken;
+                    *at += taken;
                     after = After::Answered;
                 }
                 Step::Switch { taken } => {
-                    at += taken;
-                    return self.opened(false, &mut input[at..], base.map(|base| base + at));
+                    *at += taken;
+                    return self.opened(false, &mut input[*at..], stays.then_some(*at));
                 }
                 Step::Deferred { taken } => {
-                    self.session.phase = Phase::Deferred(input[at + taken..].to_vec());
+                    self.session.phase = Phase::Deferred(input[*at + taken..].to_vec());
                     return After::Open;
                 }
                 Step::Over(after) => return after,
-                Step::More => {
-                    if let Phase::Http(http) = &mut self.session.phase {
-                        http.pending.extend_from_slice(&input[at..]);
-                        http.searched = http.pending.len();
-                    }
-                    return after;
-                }
+                Step::More => return after,
             }
         }
     }
 
     /// Looks for one request at the front of `input` and answers it.
     fn request(&mut self, input: &[u8]) -> Step {
-        let Phase::Http(Http { searched, .. }) = &mut self.session.phase else { return Step::Over(After::Lost) };
+        let Phase::Http(Http { searched, .. }) = &mut self.session.phase else {
+            return Step::Over(After::Lost);
+        };
         let searched = std::mem::take(searched);
         let limits = &self.local.settings.head;
         let Some(end) = http::head_end(input, searched) else {
@@ -87,7 +100,10 @@ impl Hands<'_> {
             Body::None => 0,
             Body::Length(length) if length > self.local.settings.body_bytes_max as u64 => {
                 let max = self.local.settings.body_bytes_max;
-                return self.refuse(Refusal::new(413, format!("the body has {length} bytes, at most {max} are taken")));
+                return self.refuse(Refusal::new(
+                    413,
+                    format!("the body has {length} bytes, at most {max} are taken"),
+                ));
             }
             Body::Length(length) => length as usize,
         };
@@ -131,13 +147,20 @@ impl Hands<'_> {
             return self.refuse(Refusal::upgrade_required("this path speaks WebSocket only"));
         }
         let allowed = endpoint.allowed();
-        let text = format!("405 Method Not Allowed: {} is not served here, only {allowed}\n", request.method());
+        let text =
+            format!("405 Method Not Allowed: {} is not served here, only {allowed}\n", request.method());
         let response = Response::text(405, text);
         let response = response.clone().header("Allow", &allowed).unwrap_or(response);
         self.respond(request, &response, taken)
     }
 
-    fn upgrade(&mut self, request: &Request<'_>, endpoint: &Endpoint, params: Params<'_>, taken: usize) -> Step {
+    fn upgrade(
+        &mut self,
+        request: &Request<'_>,
+        endpoint: &Endpoint,
+        params: Params<'_>,
+        taken: usize,
+    ) -> Step {
         let Some(route) = &endpoint.websocket else { return Step::Over(After::Lost) };
         let offer = match Offer::check(request) {
             Ok(offer) => offer,

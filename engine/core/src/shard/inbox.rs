@@ -47,10 +47,10 @@ impl Inbox {
     /// Adds a command and wakes the shard when it may be asleep over an empty inbox.
     pub(crate) fn push(&self, command: Command) {
         self.lock().push(command);
-        if !self.filled.swap(true, Ordering::SeqCst) {
-            if let Some(waker) = self.waker.get() {
-                waker.wake();
-            }
+        if !self.filled.swap(true, Ordering::SeqCst)
+            && let Some(waker) = self.waker.get()
+        {
+            waker.wake();
         }
     }
 

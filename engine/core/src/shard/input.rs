@@ -66,6 +66,9 @@ impl<I: Io> Shard<I> {
                 }
                 self.reschedule(socket);
                 self.note_close(socket);
+                if self.draining.is_some() {
+                    self.close(socket, CloseCode::GOING_AWAY, "the server shuts down");
+                }
             }
             After::Answered => self.limit(socket, settings.handshake_timeout),
             After::Failed => self.limit(socket, settings.linger_timeout),

@@ -99,6 +99,8 @@ pub(crate) struct Local {
     pub(crate) commands: Vec<Command>,
     /// Subscribers by topic.
     pub(crate) topics: HashMap<u64, Vec<Socket>>,
+    /// How often a connection has left a topic.
+    pub(crate) leaves: u64,
     pub(crate) now: Time,
     pub(crate) tick: Tick,
 }
@@ -106,8 +108,10 @@ pub(crate) struct Local {
 /// Whether the listener is taking connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Accept {
-    /// There is no listener here, or it is closed.
+    /// There is no listener here: what is accepted was handed over.
     Never,
+    /// The listener is closed for good.
+    Closed,
     On,
     /// No table has room, or the kernel was short of something.
     Paused,
@@ -124,6 +128,7 @@ impl<I: Io> Shard<I> {
             input_stays: None,
             commands: Vec::new(),
             topics: HashMap::new(),
+            leaves: 0,
             now,
             tick: Tick(0),
             cluster: start.cluster,
@@ -207,6 +212,8 @@ impl<I: Io> Shard<I> {
         let local = &self.local;
         if self.accept == Accept::Never {
             // Handed over, and counted by the shard that did so.
+        } else if self.accept == Accept::Closed {
+            local.cluster.opened(local.shard);
         } else if local.settings.placement == Placement::HandOver {
             match local.cluster.place(self.room()) {
                 Some(shard) if shard != local.shard => {
@@ -367,8 +374,8 @@ impl<I: Io> Shard<I> {
             _ => {}
         }
         session.flow = crate::flow::Flow::default();
-        if let Some(topics) = session.topics.take() {
-            topics.iter().for_each(|topic| self.local.leave(*topic, socket));
+        for topic in std::mem::take(&mut session.topics) {
+            self.local.leave(topic, socket);
         }
         self.wheel.remove(socket.slot());
         self.io.submit(Op::Close { socket, how });
@@ -434,6 +441,7 @@ fn earliest(one: Option<Time>, other: Option<Time>) -> Option<Time> {
 impl Local {
     /// Takes a connection out of a topic's subscribers.
     pub(crate) fn leave(&mut self, topic: u64, socket: Socket) {
+        self.leaves += 1;
         let Some(subscribers) = self.topics.get_mut(&topic) else { return };
         if let Some(position) = subscribers.iter().position(|other| *other == socket) {
             subscribers.swap_remove(position);

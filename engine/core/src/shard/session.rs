@@ -24,7 +24,7 @@ pub(crate) struct Session {
     pub(crate) flow: Flow,
     pub(crate) clock: Clock,
     /// Topics it is subscribed to.
-    pub(crate) topics: Option<Box<Vec<u64>>>,
+    pub(crate) topics: Vec<u64>,
     /// Once all output is out the transport is closed.
     pub(crate) ending: bool,
 }
@@ -121,7 +121,7 @@ impl Session {
             transport: Transport::Plain,
             flow: Flow::default(),
             clock: Clock { opened: now, heard: now, message: now, ..Clock::default() },
-            topics: None,
+            topics: Vec::new(),
             ending: false,
         }
     }

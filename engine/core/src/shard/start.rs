@@ -78,7 +78,8 @@ fn run(
 ) -> std::io::Result<DrainReport> {
     let (shard, settings) = (start.shard, Arc::clone(&start.settings));
     let pinned = settings.pin.map_or(Ok(()), |first| pin(first + shard));
-    let config = Config { buffers: settings.buffers, buffer_bytes: settings.buffer_bytes, ..Config::default() };
+    let config =
+        Config { buffers: settings.buffers, buffer_bytes: settings.buffer_bytes, ..Config::default() };
     let opened = pinned
         .map_err(|cause| Error::Shard { shard, cause })
         .and_then(|()| Uring::open(&config, listeners.into_iter().next(), mesh, shard).map_err(Error::Ring));

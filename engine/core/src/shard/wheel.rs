@@ -102,7 +102,7 @@ impl Wheel {
         }
         while self.now < target {
             self.now.0 += 1;
-            if self.now.0 as usize % SLOTS == 0 {
+            if (self.now.0 as usize).is_multiple_of(SLOTS) {
                 self.cascade();
             }
             self.expire(due);
@@ -207,7 +207,8 @@ mod tests {
                         let first = model.values().min().copied().unwrap_or(u32::MAX);
                         assert!(next <= time(first.max(now)), "nothing is due before the next look");
                     }
-                    now += random([2, 40, 700][random(3) as usize]);
+                    let far = [2, 40, 700][random(3) as usize];
+                    now += random(far);
                     let mut due = Vec::new();
                     wheel.advance(time(now), &mut due);
                     due.sort_unstable();

@@ -4,7 +4,10 @@
 /// What one end says of the stream that the other end sent.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Seen {
-    Message { text: bool, payload: Vec<u8> },
+    Message {
+        text: bool,
+        payload: Vec<u8>,
+    },
     Ping(Vec<u8>),
     Pong(Vec<u8>),
     /// 1005 stands for a Close without a code (section 7.1.5).
@@ -167,12 +170,13 @@ impl Oracle {
     }
 
     fn payload_octet(&mut self, octet: u8) {
-        let key = if self.from_client { &self.header[self.header.len() - 4..] } else { &[0; 4] };
-        let octet = octet ^ key[self.arrived as usize % 4];
+        let position = self.arrived as usize % 4;
         self.arrived += 1;
         if self.mode == Mode::Faulty {
             return;
         }
+        let key = if self.from_client { &self.header[self.header.len() - 4..] } else { &[0; 4] };
+        let octet = octet ^ key[position];
         self.payload.push(octet);
         if self.opcode() < 8 && matches!(self.message, Some((true, _))) {
             self.text_octet(octet);

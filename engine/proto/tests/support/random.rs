@@ -37,7 +37,19 @@ impl Random {
 
     /// Text of `characters` code points of one to four octets.
     pub(crate) fn text(&mut self, characters: usize) -> String {
-        let of = ['a', '\0', '\u{7f}', '\u{80}', 'é', '\u{7ff}', '\u{800}', '\u{d7ff}', '\u{ffff}', '𐍈', '\u{10ffff}'];
+        let of = [
+            'a',
+            '\0',
+            '\u{7f}',
+            '\u{80}',
+            'é',
+            '\u{7ff}',
+            '\u{800}',
+            '\u{d7ff}',
+            '\u{ffff}',
+            '𐍈',
+            '\u{10ffff}',
+        ];
         (0..characters).map(|_| self.pick(&of)).collect()
     }
 

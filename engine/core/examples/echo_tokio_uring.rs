@@ -1,0 +1,2 @@
+//! Echo on the adapter.
+fn main() {}

@@ -1,0 +1,96 @@
+//! The workload `idle`: many connections that say nothing.
+//!
+//! ```text
+//!   open    at a rate, from one or more source addresses
+//!   hold    the engine answers pings; what ends is counted
+//!   echo    where asked for: one message on each connection, at the same rate, and its echo verified
+//!   close
+//! ```
+
+use crate::args::IdleOptions;
+use crate::failure::Failure;
+use crate::fleet::{Fleet, Member};
+use crate::message::{Messages, Name};
+use crate::pace::{Pace, sleep_until, wait_for};
+use crate::report::{Detail, FinalEcho, IdleResult, Report};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
+use wsring::{Closed, Conn, ConnectionId, Handler, Kind, Message, OpenFailure};
+
+/// Payload of the message at the end: a name and some content.
+const SIZE: usize = 32;
+
+/// What all connections share: the message that each may get, and how many got it.
+struct Check {
+    messages: Messages,
+    right: AtomicU32,
+    wrong: AtomicU32,
+}
+
+/// One connection.
+struct Idle {
+    member: Member,
+    check: Arc<Check>,
+}
+
+/// Runs the workload.
+///
+/// # Errors
+/// As [`Fleet::open`].
+pub(crate) fn run(options: &IdleOptions) -> Result<Report, Failure> {
+    let fleet = Fleet::start(&options.common, options.connections, SIZE, SIZE)?;
+    let check = Arc::new(Check {
+        messages: Messages::new(Kind::Binary, SIZE),
+        right: AtomicU32::new(0),
+        wrong: AtomicU32::new(0),
+    });
+    let opening = fleet.open(|member, _| Idle { member, check: Arc::clone(&check) })?;
+    eprintln!("wsload: {} connections open, holding them for {:?}", opening.opened, options.hold);
+    sleep_until(Instant::now() + options.hold);
+    let alive = fleet.alive();
+    // A message that came unasked is no fault of an idle connection, but it is none of an echo server.
+    let unasked = check.wrong.swap(0, Ordering::Relaxed);
+    let echo = options.echo_at_end.then(|| echo(options, &fleet, &check));
+    let result = IdleResult { hold_seconds: options.hold.as_secs_f64(), alive, unasked, echo };
+    Report::of(&options.common, fleet, opening, Detail::Idle(result))
+}
+
+/// Sends one message on each connection and waits for what comes back.
+fn echo(options: &IdleOptions, fleet: &Fleet<'_>, check: &Check) -> FinalEcho {
+    let began = Instant::now();
+    let remotes = fleet.remotes();
+    let pace = Pace::begin(options.common.rate);
+    for (number, (connection, remote)) in (0..).zip(&remotes) {
+        pace.wait(number);
+        let mut payload = Vec::with_capacity(SIZE);
+        check.messages.write(Name { connection: *connection, sequence: 0 }, &mut payload);
+        remote.send_binary(payload);
+    }
+    let sent = remotes.len() as u32;
+    let answers = || (check.right.load(Ordering::Relaxed), check.wrong.load(Ordering::Relaxed));
+    wait_for(Instant::now() + options.echo_timeout, || answers().0 >= sent);
+    let (right, wrong) = answers();
+    FinalEcho { sent, right, wrong, seconds: began.elapsed().as_secs_f64() }
+}
+
+impl Handler for Idle {
+    fn open(&mut self, conn: &mut Conn<'_>) {
+        self.member.opened(conn);
+    }
+
+    fn message(&mut self, _: &mut Conn<'_>, message: Message<'_>) {
+        let name = Name { connection: self.member.number, sequence: 0 };
+        let is_right = self.check.messages.matches(name, message.kind(), message.payload());
+        let count = if is_right { &self.check.right } else { &self.check.wrong };
+        count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn failed(&mut self, failure: &OpenFailure) {
+        self.member.failed(failure);
+    }
+
+    fn close(&mut self, _: ConnectionId, closed: &Closed<'_>) {
+        self.member.closed(closed);
+    }
+}

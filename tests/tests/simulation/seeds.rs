@@ -1,0 +1,29 @@
+//! Which seeds a test runs, and how one that failed is run again.
+
+use std::ops::Range;
+
+/// Those from 0 up to `usual`; `WSRING_SIM_SEEDS=1000` says how many instead, and `WSRING_SIM_SEED=7`
+/// asks for that one alone.
+pub(crate) fn seeds(usual: u64) -> Range<u64> {
+    let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
+    match number("WSRING_SIM_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("WSRING_SIM_SEEDS").unwrap_or(usual),
+    }
+}
+
+/// While it lives, a panic prints the command that runs the seed again.
+pub(crate) struct Replay {
+    pub(crate) seed: u64,
+    pub(crate) test: &'static str,
+}
+
+impl Drop for Replay {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let Self { seed, test } = self;
+            eprintln!("\nseed {seed} failed; to replay it:");
+            eprintln!("  WSRING_SIM_SEED={seed} cargo test --release -p wsring-tests --test simulation -- {test}\n");
+        }
+    }
+}
