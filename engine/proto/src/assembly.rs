@@ -48,8 +48,10 @@ impl Assembly {
             return Err(Violation::HeldTooMuch { max: resources.limits().held_bytes_max });
         }
         self.held_bytes += bytes.len();
-        self.grow(bytes.len(), rest);
-        self.message.extend_from_slice(bytes);
+        if !bytes.is_empty() {
+            self.grow(bytes.len(), rest);
+            self.message.extend_from_slice(bytes);
+        }
         Ok(())
     }
 
@@ -91,14 +93,14 @@ impl Assembly {
 
     /// At least doubles, as amortised growth needs, but not beyond the end of the message.
     fn grow(&mut self, bytes: usize, rest: Option<u64>) {
-        self.with_room();
-        let free = self.message.capacity() - self.message.len();
-        if free >= bytes {
-            return;
+        let room = if self.message.is_empty() { HEADER_BYTES_MAX } else { 0 };
+        let needed = bytes.saturating_add(room);
+        if self.message.capacity() - self.message.len() < needed {
+            let rest = rest.and_then(|rest| usize::try_from(rest).ok()).unwrap_or(usize::MAX);
+            let ahead = rest.min(self.message.len().max(GROWTH_BYTES_MIN));
+            self.message.reserve_exact(needed.saturating_add(ahead));
         }
-        let rest = rest.and_then(|rest| usize::try_from(rest).ok()).unwrap_or(usize::MAX);
-        let ahead = rest.min(self.message.len().max(GROWTH_BYTES_MIN));
-        self.message.reserve_exact(bytes.saturating_add(ahead));
+        self.with_room();
     }
 
     fn with_room(&mut self) {

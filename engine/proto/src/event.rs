@@ -124,8 +124,10 @@ impl<'a> Message<'a> {
     /// payload, and no payload byte moves.
     ///
     /// # Errors
-    /// Gives the message back when the header does not fit before it, which only a client sees: its
-    /// header is four bytes longer than the one it received.
+    /// Gives the message back, unchanged, when the header does not fit before it; append it with
+    /// [`frame::append`](crate::frame::append) then. A client sees this of every message that was not
+    /// gathered: its header is four bytes longer than the one it received. A server sees it when part
+    /// of the received header came with earlier input, and so is not before the payload.
     pub fn frame_in_place<R: Role>(self, masking: &mut Masking) -> Result<Framed, Self> {
         let mask = R::MASKS.then(|| masking.key());
         let length = self.payload().len() as u64;

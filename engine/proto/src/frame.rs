@@ -93,12 +93,11 @@ pub fn append_close<R: Role>(out: &mut Vec<u8>, reason: CloseReason<'_>, masking
     append::<R>(out, Opcode::Close, true, &payload[..length], masking);
 }
 
-/// Reads a header for its opcode, size and payload length alone, whatever else is wrong with it: to
+/// Reads a header for its opcode and payload length alone, whatever else is wrong with it: to
 /// step over frames of a connection that has failed already. `None`: more bytes are needed.
-pub(crate) fn parse_leniently(bytes: &[u8]) -> Option<(u8, usize, u64)> {
+pub(crate) fn parse_leniently(bytes: &[u8]) -> Option<(u8, u64)> {
     let [first, second, rest @ ..] = bytes else { return None };
-    let needs = header_bytes(*second);
-    if bytes.len() < needs {
+    if bytes.len() < header_bytes(*second) {
         return None;
     }
     let length = match second & LENGTH {
@@ -106,7 +105,7 @@ pub(crate) fn parse_leniently(bytes: &[u8]) -> Option<(u8, usize, u64)> {
         LENGTH_64 => u64::from_be_bytes(*rest.first_chunk()?),
         short => u64::from(short),
     };
-    Some((first & OPCODE, needs, length))
+    Some((first & OPCODE, length))
 }
 
 /// How many bytes the header takes that begins with these, once two are known.

@@ -144,13 +144,19 @@ impl Client {
     }
 
     fn fail(&self, what: &str) -> ! {
-        let expected: Vec<String> = self.expected.iter().take(3).map(shown).collect();
-        panic!(
-            "client {}, {:?}, {:?}: {what}; expected are {} more: {expected:?}",
-            self.number,
-            self.plan.end,
-            self.state,
-            self.expected.len()
+        panic!("{what}: {}", self.describe())
+    }
+
+    /// Where it stands, for a failure's text.
+    pub(crate) fn describe(&self) -> String {
+        let Self { number, state, plan, expected, outbox, .. } = self;
+        let next: Vec<String> = expected.iter().take(3).map(shown).collect();
+        format!(
+            "client {number} is {state:?}, meant to end with {:?}; {} steps and {} bytes to go; {} answers to come: {next:?}",
+            plan.end,
+            plan.steps.len(),
+            outbox.len(),
+            expected.len(),
         )
     }
 

@@ -68,7 +68,10 @@ impl Scenario {
     fn play(&mut self) {
         let mut news = self.world.now();
         for round in 0.. {
-            assert!(round < ROUNDS_MAX, "the run never ends");
+            if round == ROUNDS_MAX {
+                let states: Vec<String> = self.clients.iter().map(Client::describe).collect();
+                panic!("the run never ends: {states:#?}");
+            }
             let busy = self.round(None);
             if busy {
                 news = self.world.now();

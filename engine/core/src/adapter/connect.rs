@@ -40,7 +40,7 @@ impl Connect {
             return Err(Error::Tls);
         }
         let mut key = [0; 16];
-        getrandom::fill(&mut key)?;
+        getrandom::fill(&mut key).map_err(Error::Entropy)?;
         let opening = Opening::for_url(&url, key);
         Ok(Self { url, opening, options: Options::default(), to: None })
     }
@@ -87,9 +87,10 @@ impl Connect {
     /// be ended before the kernel gives up after two minutes.
     ///
     /// # Errors
-    /// The environment's: [`Error::Connect`]. Otherwise as [`open`](Self::open).
+    /// The environment's fault: [`Error::Connect`]. Otherwise as [`open`](Self::open).
     pub async fn connect(self) -> Result<(WebSocket<Client>, Agreement), Error> {
         let deadline = Instant::now() + self.options.handshake_timeout;
+        let request = self.request()?;
         let connected = async {
             match self.to {
                 Some(address) => tokio::net::TcpStream::connect(address).await,
@@ -102,7 +103,7 @@ impl Connect {
             stream.set_nonblocking(false)?;
             Ok(TcpStream::from_std(stream))
         });
-        self.open_by(stream.map_err(Error::Connect)?, deadline).await
+        self.open_by(stream.map_err(Error::Connect)?, request, deadline).await
     }
 
     /// Opens the WebSocket on a stream that is connected to the URL's host (RFC 6455 section 4.1).
@@ -112,17 +113,23 @@ impl Connect {
     /// stream is closed then. The server went away, or took too long.
     pub async fn open(self, stream: TcpStream) -> Result<(WebSocket<Client>, Agreement), Error> {
         let deadline = Instant::now() + self.options.handshake_timeout;
-        self.open_by(stream, deadline).await
+        let request = self.request()?;
+        self.open_by(stream, request, deadline).await
+    }
+
+    fn request(&self) -> Result<Vec<u8>, Error> {
+        let mut request = Vec::with_capacity(512);
+        self.opening.write(&mut request)?;
+        Ok(request)
     }
 
     async fn open_by(
         self,
         stream: TcpStream,
+        mut request: Vec<u8>,
         deadline: Instant,
     ) -> Result<(WebSocket<Client>, Agreement), Error> {
         let mut transport = Transport::new(stream, self.options.buffer_bytes, deadline);
-        let mut request = Vec::with_capacity(512);
-        self.opening.write(&mut request)?;
         // Where this fails the reading tells why.
         let _ = poll_fn(|cx| transport.poll_write(&mut request, cx)).await;
         let limits = self.options.head;

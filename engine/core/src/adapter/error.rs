@@ -31,7 +31,7 @@ pub enum Error {
     Connect(#[source] io::Error),
     /// The environment's fault: no randomness for the handshake's key and the masking keys.
     #[error("the system gave no random bytes: {0}")]
-    Entropy(#[from] getrandom::Error),
+    Entropy(getrandom::Error),
     /// The caller's fault: not a WebSocket URL.
     #[error(transparent)]
     Url(#[from] UrlError),

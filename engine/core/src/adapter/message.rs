@@ -43,8 +43,7 @@ impl OwnedMessage {
                     let start = bytes.len() - length;
                     Bytes::from(bytes).slice(start..)
                 }
-                Ok(Framed::Input(_)) => unreachable!("a gathered message is framed in its own vector"),
-                Err(message) => Bytes::copy_from_slice(message.payload()),
+                Ok(Framed::Input(_)) | Err(_) => unreachable!("a gathered message has room for any header"),
             }
         } else {
             Bytes::copy_from_slice(message.payload())

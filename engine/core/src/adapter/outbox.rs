@@ -22,7 +22,7 @@ impl<R: Role> Outbox<R> {
         let mut seed = [0; 32];
         // A server's masking is never asked for a key (RFC 6455 section 5.1).
         if R::MASKS {
-            getrandom::fill(&mut seed)?;
+            getrandom::fill(&mut seed).map_err(Error::Entropy)?;
         }
         Ok(Self { bytes: Vec::new(), masking: Masking::new(seed), open: true, role: PhantomData })
     }

@@ -117,7 +117,10 @@ impl Transport {
         self.poll_deadline(cx);
         loop {
             match &mut self.writing {
-                Writing::Failed(kind) => return Poll::Ready(Err((*kind).into())),
+                Writing::Failed(kind) => {
+                    output.clear();
+                    return Poll::Ready(Err((*kind).into()));
+                }
                 Writing::Idle(_) if output.is_empty() => return Poll::Ready(Ok(())),
                 Writing::Idle(spare) => {
                     let bytes = std::mem::replace(output, std::mem::take(spare));
@@ -139,23 +142,24 @@ impl Transport {
         }
     }
 
-    /// Ends the connection in order: writes what is left; then, where `half_close` says so, ends our
-    /// direction of the stream; then throws input away until the peer has ended its own, since closing a
-    /// socket with unread input resets the connection and may take what we sent last with it. The
-    /// deadline bounds all of it.
+    /// Ends the connection in order: writes what is left; then, where `linger` is given, ends our
+    /// direction of the stream and gives the peer that long for the rest; then throws input away until the
+    /// peer has ended its own direction, since closing a socket with unread input resets the connection
+    /// and may take what we sent last with it. The deadline bounds all of it.
     pub(super) fn poll_finish(
         &mut self,
         finish: &mut Finish,
         output: &mut Vec<u8>,
-        half_close: bool,
+        linger: Option<Duration>,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
         if !finish.written {
             // A failure to write leaves only the reading to be done.
             let _ = ready!(self.poll_write(output, cx));
             finish.written = true;
-            if half_close {
+            if let Some(linger) = linger {
                 self.shut_down(Shutdown::Write);
+                self.set_deadline(linger);
             }
         }
         while finish.discarded <= LINGER_BYTES_MAX as usize {

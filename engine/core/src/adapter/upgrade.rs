@@ -24,6 +24,9 @@ pub struct Upgrade {
     rest: Vec<u8>,
 }
 
+/// An opening handshake is always a GET.
+const CLOSE: WriteAs = WriteAs { head_only: false, close: true };
+
 /// Opens a WebSocket on an accepted stream, whatever its path: [`Upgrade::receive`], then
 /// [`Upgrade::accept`].
 ///
@@ -43,6 +46,8 @@ impl Upgrade {
         let deadline = Instant::now() + options.handshake_timeout;
         let mut transport = Transport::new(stream, options.buffer_bytes, deadline);
         let read = Head::read(&mut transport, |bytes| Ok(check_unfinished(bytes, &options.head)?)).await;
+        // RFC 9110 section 9.3.2: an answer to HEAD has no content.
+        let head_only = read.as_ref().is_ok_and(|head| head.bytes().starts_with(b"HEAD "));
         let checked = read.and_then(|head| Ok((check(&head, &options)?, head)));
         match checked {
             Ok(((request, accept_key), head)) => Ok(Self {
@@ -55,7 +60,7 @@ impl Upgrade {
                 rest: head.into_rest(),
             }),
             Err(Error::Refused(refusal)) => {
-                answer(&mut transport, &options, &refusal.clone().into()).await;
+                answer(&mut transport, &options, &refusal.clone().into(), WriteAs { head_only, close: true }).await;
                 Err(Error::Refused(refusal))
             }
             Err(error) => Err(error),
@@ -101,7 +106,7 @@ impl Upgrade {
         let mut head = Vec::with_capacity(256);
         let subprotocol = self.subprotocol.as_deref();
         if let Err(fault) = write_switching(&mut head, &self.accept_key, subprotocol, &self.headers) {
-            answer(&mut self.transport, &self.options, &Response::empty(500)).await;
+            answer(&mut self.transport, &self.options, &Response::empty(500), CLOSE).await;
             return Err(fault.into());
         }
         WebSocket::open(self.transport, self.options, head, self.rest, self.subprotocol).await
@@ -109,7 +114,7 @@ impl Upgrade {
 
     /// Answers with an ordinary response, such as 401 or 403, and closes.
     pub async fn reject(mut self, response: Response) {
-        answer(&mut self.transport, &self.options, &response).await;
+        answer(&mut self.transport, &self.options, &response, CLOSE).await;
     }
 
     /// The offer was checked when the request was received; it borrows from the request, so that it
@@ -141,10 +146,11 @@ fn check(head: &Head, options: &Options) -> Result<(OwnedRequest, [u8; 28]), Ref
 }
 
 /// Sends a response and ends the connection, so that the client can still read it.
-async fn answer(transport: &mut Transport, options: &Options, response: &Response) {
+async fn answer(transport: &mut Transport, options: &Options, response: &Response, how: WriteAs) {
     let mut output = Vec::new();
-    response.write(&mut output, WriteAs { head_only: false, close: true });
-    transport.set_deadline(options.linger_timeout);
+    response.write(&mut output, how);
+    transport.set_deadline(options.close_timeout);
+    let linger = Some(options.linger_timeout);
     let mut finish = Finish::default();
-    poll_fn(|cx| transport.poll_finish(&mut finish, &mut output, true, cx)).await;
+    poll_fn(|cx| transport.poll_finish(&mut finish, &mut output, linger, cx)).await;
 }

@@ -244,7 +244,8 @@ impl<R: Role> WebSocket<R> {
                 Stage::Finishing { finish, error } => {
                     let output = self.session.outbox.bytes_mut();
                     // Section 7.1.1: it is the server that ends the transport first.
-                    ready!(self.transport.poll_finish(finish, output, !R::MASKS, cx));
+                    let linger = (!R::MASKS).then_some(self.options.linger_timeout);
+                    ready!(self.transport.poll_finish(finish, output, linger, cx));
                     let error = error.take();
                     self.stage = Stage::Over;
                     self.session.lost();

@@ -100,6 +100,8 @@ impl Wheel {
             self.now = self.now.max(target);
             return;
         }
+        // What was set for the present tick since it was last looked at.
+        self.expire(due);
         while self.now < target {
             self.now.0 += 1;
             if (self.now.0 as usize).is_multiple_of(SLOTS) {
@@ -107,7 +109,6 @@ impl Wheel {
             }
             self.expire(due);
         }
-        self.expire(due);
     }
 
     /// When [`advance`](Self::advance) has something to do next; `None` while no deadline is set.
@@ -187,7 +188,7 @@ mod tests {
         let mut model: BTreeMap<u32, u32> = BTreeMap::new();
         let mut now = 0;
         let mut passed = 0;
-        for _ in 0..200_000 {
+        for _ in 0..40_000 {
             match random(10) {
                 0..=4 => {
                     let key = random(500);
@@ -220,7 +221,7 @@ mod tests {
                 }
             }
         }
-        assert!(passed > 10_000);
+        assert!(passed > 2_000);
         assert_eq!(wheel.set, model.len());
     }
 
