@@ -68,12 +68,13 @@ run_step() {
   exit 1
 }
 
-# Adds up the results in a log: of cargo test, of nextest, and of the programs below tests/.
+# Adds up the results in a log: of cargo test, of nextest, of criterion, and of the programs below tests/.
 tally() {
   sed 's/\x1b\[[0-9;]*m//g' "$1" | awk '
     /^test result:/ { passed += $4; failed += $6 }
     /^ *Summary \[/ && match($0, /[0-9]+ passed/) { passed += substr($0, RSTART) }
     /^ *Summary \[/ && match($0, /[0-9]+ failed/) { failed += substr($0, RSTART) }
+    /^Success$/ { passed += 1 }
     /^[0-9]+ passed, [0-9]+ failed$/ { passed += $1; failed += $3 }
     END { print passed + 0, failed + 0 }'
 }
@@ -127,7 +128,7 @@ step_sim() {
 }
 
 step_bench-smoke() {
-  cargo bench -p wsring-benches --benches -- --test
+  cargo bench -p wsring-benches --bench '*' -- --test
   cargo build --release -p wsring --example echo
   cargo build --release -p wsring-benches --bin floor --bin load --bin compare
   "$BIN/compare" floor wsring --rounds 1 --warmup 0.2 --seconds 0.5 --connections 20 --payload 20 --verify

@@ -16,7 +16,12 @@ pub fn cpu_nanoseconds(pid: u32) -> io::Result<u64> {
     if fs::exists(format!("/proc/{pid}/schedstat"))? {
         let mut sum = 0;
         for task in fs::read_dir(format!("/proc/{pid}/task"))? {
-            sum += field(&fs::read_to_string(task?.path().join("schedstat"))?, 0)?;
+            match fs::read_to_string(task?.path().join("schedstat")) {
+                Ok(account) => sum += field(&account, 0)?,
+                // The thread has ended since the folder was read.
+                Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ESRCH)) => {}
+                Err(error) => return Err(error),
+            }
         }
         return Ok(sum);
     }
@@ -96,19 +101,24 @@ fn malformed(line: &str) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::hint::black_box;
-    use std::time::{Duration, Instant};
+    use std::process::Command;
+    use std::time::Duration;
 
     #[test]
-    fn a_busy_loop_is_accounted() {
-        let pid = std::process::id();
-        let before = cpu_nanoseconds(pid).unwrap();
-        let start = Instant::now();
-        while start.elapsed() < Duration::from_millis(100) {
-            black_box(0);
-        }
-        let used = cpu_nanoseconds(pid).unwrap() - before;
-        assert!(used > 10_000_000, "only {used} ns for 100 ms of work");
+    fn a_busy_process_is_accounted() {
+        let mut busy = Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
+        let before = cpu_nanoseconds(busy.id()).unwrap();
+        // On a crowded machine it may take a while until the process gets its share.
+        let used = (0..100).find_map(|_| {
+            std::thread::sleep(Duration::from_millis(50));
+            Some(cpu_nanoseconds(busy.id()).unwrap() - before).filter(|&used| used > 10_000_000)
+        });
+        let threads = threads(busy.id()).unwrap();
+        busy.kill().unwrap();
+        busy.wait().unwrap();
+        assert!(used.is_some(), "nothing accounted in five seconds of work");
+        assert_eq!(threads, 1);
+        assert!(cpu_nanoseconds(busy.id()).is_err(), "it is gone");
     }
 
     #[test]

@@ -94,7 +94,7 @@ pub(crate) struct Common {
     #[arg(long, value_name = "N", default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) rate: u32,
     /// Source addresses to connect from in turn, 127.0.0.1 and those after it. One address has some
-    /// 28,000 ports. Only towards a loopback address.
+    /// 28,000 ports, and connects quickly up to half of them. Only towards a loopback address.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub(crate) sources: u32,
     /// Longest time from connecting to the answer of the opening handshake.

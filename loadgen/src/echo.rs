@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   open      all connections
-//!   warm up   each connection is given its first `depth` messages; each echo is answered with the next
+//!   warm up   each connection is given a first message; its echo is answered with `depth` messages,
+//!             and every further echo with the next one
 //!   measure   the same; what is sent in this window is measured
 //!   drain     nothing more is sent; the last echoes come in, and count as round trips too
 //!   close
@@ -10,8 +11,8 @@
 //!
 //! A round trip is measured from the moment at which a message is given to the engine to the moment at
 //! which the handler gets its echo, both read from CLOCK_MONOTONIC for each message: the time that it
-//! waits inside the generator is part of it. The first messages of a connection, which come from
-//! outside its shard, start the loop and are not measured.
+//! waits inside the generator is part of it. The first message of a connection, which comes from outside
+//! its shard, starts the loop and is not measured.
 
 use crate::args::EchoOptions;
 use crate::cpu::Reading;
@@ -40,13 +41,18 @@ struct Run {
 /// One connection.
 struct Echo {
     member: Member,
-    run: Arc<Run>,
     meter: meter::Shared,
-    /// The next message to send, and the one whose echo is next: they come back in order.
+    pipeline: Pipeline,
+}
+
+/// The messages that a connection has on their way.
+struct Pipeline {
+    run: Arc<Run>,
+    /// The next message to send, and the one whose echo is due: they come back in order.
     next: Name,
-    awaited: Name,
-    /// When each message under way was sent, but for the first ones.
-    sent: VecDeque<Instant>,
+    due: Name,
+    /// When each message under way was sent; of the first one that is unknown.
+    sent: VecDeque<Option<Instant>>,
 }
 
 /// Runs the workload.
@@ -71,7 +77,7 @@ pub(crate) fn run(options: &EchoOptions) -> Result<Report, Failure> {
 
     let start = Instant::now() + options.warm_up;
     let window = *run.window.get_or_init(|| Window { start, end: start + options.duration });
-    let first = begin(&run, &fleet.remotes());
+    let first = begin(&run.messages, &fleet.remotes());
     sleep_until(window.start);
     let before = Reading::take();
     sleep_until(window.end);
@@ -96,19 +102,17 @@ pub(crate) fn run(options: &EchoOptions) -> Result<Report, Failure> {
     Report::of(&options.common, fleet, opening, Detail::Echo(result))
 }
 
-/// Gives each connection the messages that it will have on their way; says how many that were.
-fn begin(run: &Run, remotes: &[(u32, Remote)]) -> u64 {
+/// Gives each connection its first message; says how many that were.
+fn begin(messages: &Messages, remotes: &[(u32, Remote)]) -> u64 {
     for (connection, remote) in remotes {
-        for sequence in 0..run.depth {
-            let mut payload = Vec::with_capacity(run.messages.size());
-            run.messages.write(Name { connection: *connection, sequence }, &mut payload);
-            match run.messages.kind() {
-                Kind::Text => remote.send_text(String::from_utf8_lossy(&payload)),
-                Kind::Binary => remote.send_binary(payload),
-            }
+        let mut payload = Vec::with_capacity(messages.size());
+        messages.write(Name { connection: *connection, sequence: 0 }, &mut payload);
+        match messages.kind() {
+            Kind::Text => remote.send_text(String::from_utf8_lossy(&payload)),
+            Kind::Binary => remote.send_binary(payload),
         }
     }
-    remotes.len() as u64 * u64::from(run.depth)
+    remotes.len() as u64
 }
 
 /// Messages that were sent and have no echo yet, of which `first` were sent by [`begin`].
@@ -124,14 +128,39 @@ fn unanswered(meters: &[meter::Shared], first: u64) -> u64 {
 
 impl Echo {
     fn new(member: Member, run: Arc<Run>, meter: meter::Shared) -> Self {
-        let awaited = Name { connection: member.number, sequence: 0 };
-        let next = Name { sequence: run.depth, ..awaited };
-        Self { member, run, meter, next, awaited, sent: VecDeque::new() }
+        let due = Name { connection: member.number, sequence: 0 };
+        // The first message is sent by `begin`.
+        let pipeline = Pipeline { run, next: due.next(), due, sent: VecDeque::from([None]) };
+        Self { member, meter, pipeline }
+    }
+}
+
+impl Pipeline {
+    fn is_due(&self, message: &Message<'_>) -> bool {
+        let is_any_due = self.next.since(self.due) > 0;
+        is_any_due && self.run.messages.matches(self.due, message.kind(), message.payload())
     }
 
-    /// When the message was sent whose echo is here.
-    fn sent(&mut self) -> Option<Instant> {
-        if self.awaited.sequence < self.run.depth { None } else { self.sent.pop_front() }
+    /// Takes the echo that was due.
+    fn answered(&mut self, meter: &mut Meter, window: &Window, now: Instant) {
+        self.due = self.due.next();
+        meter.answer(window, self.sent.pop_front().flatten(), now);
+    }
+
+    /// Sends until `depth` messages are on their way.
+    fn fill(&mut self, conn: &mut Conn<'_>, meter: &mut Meter, now: Instant) {
+        while self.next.since(self.due) < self.run.depth {
+            self.run.messages.write(self.next, &mut meter.scratch);
+            match conn.send_payload(self.run.messages.kind(), &meter.scratch) {
+                Sent::Sent | Sent::Queued { .. } => meter.sent += 1,
+                Sent::Dropped => {
+                    meter.refused += 1;
+                    return;
+                }
+            }
+            self.next = self.next.next();
+            self.sent.push_back(Some(now));
+        }
     }
 }
 
@@ -142,29 +171,16 @@ impl Handler for Echo {
 
     fn message(&mut self, conn: &mut Conn<'_>, message: Message<'_>) {
         let now = Instant::now();
-        let messages = &self.run.messages;
-        let is_right = messages.matches(self.awaited, message.kind(), message.payload());
-        let window = self.run.window.get().filter(|_| is_right && self.awaited.sequence < self.next.sequence);
-        let Some(window) = window.copied() else {
+        let meter = &mut *meter::lock(&self.meter);
+        let window = self.pipeline.run.window.get().copied();
+        let Some(window) = window.filter(|_| self.pipeline.is_due(&message)) else {
             // What comes after a wrong echo is no measurement.
-            meter::lock(&self.meter).wrong += 1;
+            meter.wrong += 1;
             return conn.close(CloseCode::NORMAL, "not the echo that was due");
         };
-        let sent = self.sent();
-        self.awaited = self.awaited.next();
-        let meter = &mut *meter::lock(&self.meter);
-        meter.answer(&window, sent, now);
-        if now >= window.end {
-            return;
-        }
-        self.run.messages.write(self.next, &mut meter.scratch);
-        match conn.send_payload(self.run.messages.kind(), &meter.scratch) {
-            Sent::Sent | Sent::Queued { .. } => {
-                meter.sent += 1;
-                self.next = self.next.next();
-                self.sent.push_back(now);
-            }
-            Sent::Dropped => meter.refused += 1,
+        self.pipeline.answered(meter, &window, now);
+        if now < window.end {
+            self.pipeline.fill(conn, meter, now);
         }
     }
 

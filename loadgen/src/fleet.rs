@@ -15,7 +15,8 @@ use wsring::{Client, Closed, Conn, Drain, Handler, Limits, OpenFailure, Remote, 
 const CLOSE_RATE: u32 = 20_000;
 /// How long the last of them have to end in order.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
-/// The engine's own timeout ends a handshake; this much later one that has no end is given up.
+/// The engine's own timeout ends a handshake; when nothing at all has happened for that long and this
+/// much longer, the rest is given up: the kernel may try for minutes to reach a host that is silent.
 const GRACE: Duration = Duration::from_secs(1);
 /// Different failures that are kept apart.
 const FAILURES_MAX: usize = 32;
@@ -165,8 +166,17 @@ impl<'a> Fleet<'a> {
 
     /// Connections that are open now.
     pub(crate) fn alive(&self) -> u32 {
-        let opened = self.roster.opened.load(Ordering::Acquire);
-        opened.saturating_sub(self.roster.lost.load(Ordering::Acquire))
+        self.roster.opened.load(Ordering::Acquire).saturating_sub(self.lost())
+    }
+
+    /// Connections that were open and are no more.
+    pub(crate) fn lost(&self) -> u32 {
+        self.roster.lost.load(Ordering::Acquire)
+    }
+
+    /// Whether connecting gets slow for want of ports; says what helps.
+    pub(crate) fn port_warning(&self) -> Option<String> {
+        self.target.port_warning(self.connections)
     }
 
     /// Failures and losses so far, by their text.
@@ -195,9 +205,20 @@ impl<'a> Fleet<'a> {
         Ok(())
     }
 
+    /// Waits until so many connections are open or have failed, as long as there is any progress.
     fn await_settled(&self, count: u32) {
-        let deadline = Instant::now() + self.common.connect_timeout + GRACE;
-        wait_for(deadline, || self.roster.settled() >= count);
+        let mut settled = self.roster.settled();
+        loop {
+            let before = settled;
+            let deadline = Instant::now() + self.common.connect_timeout + GRACE;
+            wait_for(deadline, || {
+                settled = self.roster.settled();
+                settled >= count || settled > before
+            });
+            if settled >= count || settled == before {
+                return;
+            }
+        }
     }
 }
 

@@ -93,6 +93,11 @@ impl Name {
     pub(crate) fn next(self) -> Self {
         Self { sequence: self.sequence.wrapping_add(1), ..self }
     }
+
+    /// How many messages of the same connection lie between an earlier one and this.
+    pub(crate) fn since(self, earlier: Self) -> u32 {
+        self.sequence.wrapping_sub(earlier.sequence)
+    }
 }
 
 fn hex_digit(value: u64) -> u8 {

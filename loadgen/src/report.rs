@@ -137,7 +137,7 @@ impl Report {
         opening: Opening,
         detail: Detail,
     ) -> Result<Self, Failure> {
-        let reasons = reasons(opening, fleet.alive(), &detail);
+        let reasons = reasons(opening, fleet.lost(), &detail);
         let (failures, shards) = (fleet.failures(), fleet.shards());
         Ok(Self {
             wsload: env!("CARGO_PKG_VERSION"),
@@ -148,7 +148,7 @@ impl Report {
             shards,
             sources: common.sources,
             opening,
-            warnings: warnings(&detail),
+            warnings: generator_warning(&detail).into_iter().chain(fleet.port_warning()).collect(),
             detail,
             failures,
             closing: fleet.close()?,
@@ -176,10 +176,10 @@ impl Host {
 }
 
 /// Everything that was not as it should be.
-fn reasons(opening: Opening, alive: u32, detail: &Detail) -> Vec<String> {
+fn reasons(opening: Opening, lost: u32, detail: &Detail) -> Vec<String> {
     let mut counts = vec![
-        (u64::from(opening.asked - opening.opened), "connections were not opened"),
-        (u64::from(opening.opened - alive), "connections were lost"),
+        (u64::from(opening.asked.saturating_sub(opening.opened)), "connections were not opened"),
+        (u64::from(lost), "connections were lost"),
     ];
     match detail {
         Detail::Echo(echo) => counts.extend([
@@ -201,14 +201,12 @@ fn reasons(opening: Opening, alive: u32, detail: &Detail) -> Vec<String> {
         .collect()
 }
 
-fn warnings(detail: &Detail) -> Vec<String> {
-    match detail {
-        Detail::Echo(EchoResult { generator: Some(usage), .. }) if usage.is_suspect() => vec![format!(
-            "the generator's busiest thread used {:.0} % of a core: the figures may be its limit, not the server's",
-            usage.busiest * 100.0
-        )],
-        _ => Vec::new(),
-    }
+fn generator_warning(detail: &Detail) -> Option<String> {
+    let Detail::Echo(EchoResult { generator: Some(usage), .. }) = detail else { return None };
+    usage.is_suspect().then(|| {
+        let share = usage.busiest * 100.0;
+        format!("the generator's busiest thread used {share:.0} % of a core: the figures may be its limit")
+    })
 }
 
 #[cfg(test)]
@@ -228,19 +226,19 @@ mod tests {
         let opening = Opening { asked: 10, opened: 10, seconds: 0.1 };
         let fewer = Opening { opened: 8, ..opening };
         let table: [(Opening, u32, Detail, &[&str]); 5] = [
-            (opening, 10, idle(None), &[]),
-            (opening, 10, idle(final_echo(10, 0)), &[]),
-            (fewer, 8, idle(None), &["2 connections were not opened"]),
-            (opening, 7, idle(None), &["3 connections were lost"]),
+            (opening, 0, idle(None), &[]),
+            (opening, 0, idle(final_echo(10, 0)), &[]),
+            (fewer, 0, idle(None), &["2 connections were not opened"]),
+            (opening, 3, idle(None), &["3 connections were lost"]),
             (
                 opening,
-                10,
+                0,
                 idle(final_echo(9, 1)),
                 &["1 messages were not the echo that was due", "1 connections did not echo their message"],
             ),
         ];
-        for (opening, alive, detail, expected) in table {
-            assert_eq!(reasons(opening, alive, &detail), expected, "{detail:?}");
+        for (opening, lost, detail, expected) in table {
+            assert_eq!(reasons(opening, lost, &detail), expected, "{detail:?}");
         }
     }
 }

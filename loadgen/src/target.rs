@@ -11,6 +11,8 @@ use wsring::ConnectOptions;
 pub(crate) struct Target {
     options: ConnectOptions,
     sources: u32,
+    /// Ports that each source has.
+    ports: u32,
 }
 
 impl Target {
@@ -24,8 +26,20 @@ impl Target {
         let options = ConnectOptions::new(&common.url).map_err(usage)?;
         let address = options.resolve()?;
         check_sources(address, common.sources)?;
-        check_ports(connections, common.sources, local_ports())?;
-        Ok(Self { options: options.to(address), sources: common.sources })
+        let ports = local_ports();
+        check_ports(connections, common.sources, ports)?;
+        Ok(Self { options: options.to(address), sources: common.sources, ports })
+    }
+
+    /// The kernel looks for a free port among those of one parity first, and at every one of them
+    /// before it turns to the others (`__inet_hash_connect`): beyond half of its ports a
+    /// source connects slower by orders of magnitude.
+    pub(crate) fn port_warning(&self, connections: u32) -> Option<String> {
+        let quick = (self.ports / 2).max(1);
+        let needed = connections.div_ceil(quick);
+        (self.sources < needed).then(|| {
+            format!("connecting is slow beyond {quick} connections from one address: give --sources {needed}")
+        })
     }
 
     /// How the connection with this number is opened, on this shard.

@@ -2,6 +2,9 @@
 
 use crate::PATIENCE;
 use crate::wire::{self, BINARY, CLOSE, Frame, TEXT};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha1::{Digest, Sha1};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
@@ -66,11 +69,12 @@ impl Peer {
         Self { stream, unread: Vec::new(), at: 0 }
     }
 
-    /// Connects with a receive buffer as small as the kernel gives.
+    /// Connects with a small receive buffer, so that a server soon has to wait for a peer that does not
+    /// read. Not as small as could be: a window below the segment size of loopback makes it slow.
     pub fn connect_narrow(address: SocketAddr) -> Self {
         let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None);
         let socket = socket.expect("a socket");
-        socket.set_recv_buffer_size(4096).expect("a TCP option");
+        socket.set_recv_buffer_size(64 << 10).expect("a TCP option");
         socket.connect(&address.into()).expect("a listener");
         Self::over(socket.into())
     }
@@ -192,16 +196,7 @@ impl Peer {
 
     /// The next HTTP answer to a request of this method: one to HEAD has no body.
     pub fn answer_to(&mut self, method: &str) -> Answer {
-        let end = loop {
-            let unread = &self.unread[self.at..];
-            if let Some(end) = unread.windows(4).position(|four| four == b"\r\n\r\n") {
-                break self.at + end + 4;
-            }
-            let more = self.more();
-            assert!(more, "expected an answer, got {:?}", self.unread[self.at..].escape_ascii().to_string());
-        };
-        let head = String::from_utf8(self.unread[self.at..end].to_vec()).expect("a head is ASCII");
-        self.at = end;
+        let head = self.head();
         let mut lines = head.split("\r\n");
         let status = lines.next().and_then(|line| line.strip_prefix("HTTP/1.1 ")).expect("a status line");
         let status = status[..3].parse().expect("a status");
@@ -216,6 +211,26 @@ impl Peer {
             answer.body = self.bytes(length);
         }
         answer
+    }
+
+    /// As a server: reads a handshake request, and computes the proof that its key asks for.
+    pub fn proof_asked_for(&mut self) -> String {
+        let head = self.head();
+        let key = head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).expect("a key");
+        STANDARD.encode(Sha1::digest(format!("{}258EAFA5-E914-47DA-95CA-C5AB0DC85B11", key.trim())))
+    }
+
+    /// All up to the next empty line.
+    fn head(&mut self) -> String {
+        loop {
+            let unread = &self.unread[self.at..];
+            if let Some(end) = unread.windows(4).position(|four| four == b"\r\n\r\n") {
+                let head = self.bytes(end + 4);
+                return String::from_utf8(head).expect("a head is ASCII");
+            }
+            let more = self.more();
+            assert!(more, "expected a head, got {:?}", self.unread[self.at..].escape_ascii().to_string());
+        }
     }
 
     /// The next bytes, as many as these.

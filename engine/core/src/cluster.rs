@@ -26,7 +26,7 @@ impl std::fmt::Display for ConnectionId {
 #[derive(Debug, Default)]
 pub struct Cluster {
     members: OnceLock<Vec<Member>>,
-    /// Set while the acceptor has stopped because every table is full.
+    /// Set while a shard that accepts has stopped because no table has room for it.
     accept_paused: AtomicBool,
     topics: AtomicU64,
 }
@@ -115,11 +115,16 @@ impl Cluster {
         self.members()[shard].load.0.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// One connection of `shard` is gone; an acceptor that waits for room learns of it.
+    /// Connections of one shard.
+    pub(crate) fn count(&self, shard: usize) -> u32 {
+        self.members()[shard].load.count()
+    }
+
+    /// One connection of `shard` is gone; whoever waits for room to accept learns of it.
     pub(crate) fn closed(&self, shard: usize) {
         self.members()[shard].load.0.fetch_sub(1, Ordering::Relaxed);
         if self.accept_paused.load(Ordering::SeqCst) && self.accept_paused.swap(false, Ordering::SeqCst) {
-            self.send(ACCEPTOR, Command::AcceptResume);
+            self.send_all(|| Command::AcceptResume);
         }
     }
 

@@ -118,7 +118,12 @@ impl Conn<'_> {
     /// Sends one frame of a message in fragments: the first of the message's kind, the others
     /// `None`, the last with `fin`. Nothing else but control frames may be sent in between.
     pub fn send_fragment(&mut self, kind: Option<Kind>, fin: bool, payload: &[u8]) -> Sent {
-        let Some(sent) = self.admit(payload.len()) else { return Sent::Dropped };
+        // A message that has begun is taken to its end: the peer could make nothing of half of it.
+        let sent = match kind {
+            Some(_) => self.admit(payload.len()),
+            None => self.is_open().then(|| self.taken(payload.len())),
+        };
+        let Some(sent) = sent else { return Sent::Dropped };
         let opcode = kind.map_or(Opcode::Continuation, Kind::opcode);
         self.append_frame(opcode, fin, payload);
         sent
@@ -213,14 +218,21 @@ impl Conn<'_> {
         if self.flow.close_sent {
             return None;
         }
-        if !self.flow.is_blocked() {
-            return Some(Sent::Sent);
-        }
-        if self.flow.is_high(self.output.len(), &self.local.settings) && !self.take_beyond_mark() {
+        let is_high = self.flow.is_high(self.output.len(), &self.local.settings);
+        if is_high && !self.take_beyond_mark() {
             return None;
         }
+        Some(self.taken(length))
+    }
+
+    /// What to tell the sender of a message that is taken.
+    #[inline]
+    fn taken(&mut self, length: usize) -> Sent {
+        if !self.flow.is_blocked() {
+            return Sent::Sent;
+        }
         self.flow.drain_wanted = true;
-        Some(Sent::Queued { unsent_bytes: self.flow.unsent_bytes() + self.output.len() + length })
+        Sent::Queued { unsent_bytes: self.flow.unsent_bytes() + self.output.len() + length }
     }
 
     /// At the high-water mark: whether the message is taken all the same.

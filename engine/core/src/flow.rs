@@ -87,7 +87,7 @@ impl Flow {
 
     /// Whether the high-water mark is reached, counting `more` bytes of this turn.
     pub(crate) fn is_high(&self, more: usize, settings: &Settings) -> bool {
-        self.unsent_bytes() + more >= settings.high_water_bytes && self.is_blocked()
+        self.is_blocked() && self.unsent_bytes() + more >= settings.high_water_bytes
     }
 
     /// Whether reading should stop now.

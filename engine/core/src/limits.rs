@@ -1,5 +1,7 @@
 //! Every bound of the shards that is not a setting, and how they relate.
 
+use std::time::Duration;
+
 /// Echoed messages shorter than this that were gathered from pieces are copied into the turn's
 /// output; longer ones are sent from the vector that gathered them.
 pub(crate) const GATHERED_COPY_BYTES_MAX: usize = 16 * 1024;
@@ -16,6 +18,9 @@ pub(crate) const LINGER_BYTES_MAX: u32 = 4 << 20;
 
 /// Sockets of a table kept free for connections on their way from the acceptor to another shard.
 pub(crate) const TABLE_RESERVE: u32 = 64;
+
+/// How long after a shortage of the kernel's accepting is tried again.
+pub(crate) const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 /// Bytes that may arrive before a deferred upgrade is decided; a client has no business to send any.
 pub(crate) const DEFERRED_BYTES_MAX: usize = 64 * 1024;

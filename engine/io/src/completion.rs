@@ -16,6 +16,12 @@ pub enum Completion {
         /// The cause as an errno (`ENFILE`: table full, `EMFILE`, `ENOMEM`, ...).
         errno: i32,
     },
+    /// A socket that was handed over was not taken, and is closed: the other shard has no place left
+    /// or has ended.
+    HandOverRefused {
+        /// Index of the other shard.
+        shard: usize,
+    },
     /// A [`Connect`](crate::Connect) succeeded.
     Connected {
         /// As in the request.
@@ -48,6 +54,8 @@ pub enum Completion {
     SendPending {
         /// Which.
         socket: Socket,
+        /// How many bytes.
+        unsent: usize,
     },
     /// The pending send has gone out whole, or one with `notify` has.
     SendDone {

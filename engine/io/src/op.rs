@@ -24,7 +24,7 @@ pub enum Op {
     ReceiveStop(Socket),
     /// Sends bytes. When all went out at once nothing comes back. Otherwise the speaker keeps the
     /// rest and goes on sending: `SendPending` tells so, `SendDone` tells the end. While a send is
-    /// pending no other may be submitted for the same socket.
+    /// pending no other may be submitted for the same socket, and never more than one in a turn.
     Send {
         /// To whom.
         socket: Socket,
@@ -34,7 +34,7 @@ pub enum Op {
         notify: bool,
     },
     /// Gives the socket to another shard of the same process, where it appears as `Accepted`; here
-    /// it is gone at once, with no completion. Only for a socket on which nothing was started.
+    /// it is gone at once, and only `HandOverRefused` may come of it. Only for a socket on which nothing was started.
     HandOver {
         /// Which.
         socket: Socket,

@@ -259,7 +259,7 @@ fn a_shard_that_talks_to_itself_is_not_passed_over() {
                     received += buffer.len();
                     io.release(buffer);
                 }
-                Completion::SendPending { socket } | Completion::SendDone { socket } => {
+                Completion::SendPending { socket, .. } | Completion::SendDone { socket } => {
                     assert_eq!(Some(socket), near);
                 }
                 other => panic!("{other:?}"),

@@ -61,7 +61,6 @@ fn a_socket_handed_over_lives_on_the_other_ring() {
     }
     clients.join().unwrap();
     assert_eq!(serving.join().unwrap(), 50);
-    assert_eq!(acceptor.hand_overs_refused(), 0);
 }
 
 #[test]
@@ -81,16 +80,18 @@ fn a_hand_over_to_nobody_closes_the_socket() {
     let mut io = Uring::open(&config(), Some(listener), mesh, 0).unwrap();
     io.submit(Op::AcceptStart);
     // A full table, a shard that never opened, no such shard; then this shard itself.
-    for (refused, shard) in (1..).zip([1, 2, 9]) {
+    for shard in [1, 2, 9] {
         let mut peer = connect(address);
         hand_over_next(&mut io, shard);
+        let mut completions = Vec::new();
         for _ in 0..5 {
-            for io in [&mut io, &mut other] {
-                io.turn(Some(Time(0)), &mut Vec::new()).unwrap();
-            }
+            io.turn(Some(Time(0)), &mut completions).unwrap();
+            other.turn(Some(Time(0)), &mut Vec::new()).unwrap();
         }
         assert_eq!(peer.read(&mut [0; 1]).unwrap(), 0, "the peer is told");
-        assert_eq!(io.hand_overs_refused(), refused);
+        assert!(
+            matches!(completions[..], [Completion::HandOverRefused { shard: refused }] if refused == shard)
+        );
     }
     let _peer = connect(address);
     let before = hand_over_next(&mut io, 0);

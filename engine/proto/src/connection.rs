@@ -29,8 +29,8 @@ use std::marker::PhantomData;
 ///
 /// Hand received bytes to [`receive`](Self::receive) and act on every event in order; write with
 /// [`message`](Self::message), [`frame`](Self::frame) and [`close`](Self::close) (or, for the fast
-/// path, [`Message::frame_in_place`](crate::Message::frame_in_place) and [`frame::append`]); call [`abandon`](Self::abandon) when the
-/// transport is gone.
+/// path, [`Message::frame_in_place`](crate::Message::frame_in_place) and [`frame::append`]); call
+/// [`abandon`](Self::abandon) when the transport is gone.
 #[derive(Debug)]
 pub struct Connection<R: Role> {
     stage: Stage,

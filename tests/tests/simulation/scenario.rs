@@ -28,6 +28,9 @@ const ROUNDS_MAX: usize = 400_000;
 /// Time without any news from a client after which its plan is given up, when deadlines may pass.
 const PATIENCE: Duration = Duration::from_secs(400);
 
+/// Time after which nothing more is on its way, not even from other clients.
+const QUIET: Duration = Duration::from_secs(5);
+
 /// Longer than any run.
 const FOREVER: Duration = Duration::from_secs(1 << 24);
 
@@ -70,16 +73,17 @@ impl Scenario {
         for round in 0.. {
             if round == ROUNDS_MAX {
                 let states: Vec<String> = self.clients.iter().map(Client::describe).collect();
-                panic!("the run never ends: {states:#?}");
+                panic!("the run never ends: {states:#?}, {}", self.world.describe());
             }
             let busy = self.round(None);
             if busy {
                 news = self.world.now();
             }
-            if self.clients.iter().all(Client::is_settled) {
+            let silence = self.world.now().since(news);
+            if silence > QUIET && self.clients.iter().all(Client::is_settled) {
                 return;
             }
-            if self.mood != Mood::Strict && self.world.now().since(news) > PATIENCE {
+            if self.mood != Mood::Strict && silence > PATIENCE {
                 return;
             }
         }

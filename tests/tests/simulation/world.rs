@@ -116,11 +116,22 @@ impl World {
     fn end(&mut self, shard: usize) {
         let Some(ended) = self.shards[shard].take() else { return };
         assert_eq!((ended.sessions(), ended.held_bytes(), ended.topics()), (0, 0, 0), "shard {shard} has ended");
-        ended.into_io().assert_quiet();
+        ended.io().assert_quiet();
     }
 
     fn completions(&self) -> u64 {
         self.shards.iter().flatten().map(|shard| shard.counters().completions).sum()
+    }
+
+    /// Where every shard stands, for a failure's text.
+    pub(crate) fn describe(&self) -> String {
+        let shards = self.shards.iter().map(|shard| {
+            shard.as_ref().map(|shard| {
+                let io = shard.io();
+                (shard.sessions(), io.sockets_open(), io.leases_out(), *io.counters())
+            })
+        });
+        format!("{:?}, shards {:?}", self.setup, shards.collect::<Vec<_>>())
     }
 
     pub(crate) fn begin_drain(&self, drain: Drain) {

@@ -45,7 +45,7 @@ impl<I: Io> Shard<I> {
         let Phase::Deferred(early) = &mut session.phase else { return };
         let mut early = std::mem::take(early);
         match decision {
-            Decision::Reject(response) => self.answer_and_finish(socket, &response),
+            Decision::Reject(response) => self.answer_and_linger(socket, &response),
             Decision::Accept { head, handler } => {
                 session.phase = Phase::Server(Stream::new(handler()));
                 let Some(number) = self.output(socket) else { return };

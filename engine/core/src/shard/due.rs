@@ -1,6 +1,7 @@
 //! What falls due: pings, timeouts, the limits of each phase.
 
 use super::Shard;
+use super::hands::After;
 use super::session::{Phase, Session};
 use super::stream::PING_BYTES;
 use super::wheel::Tick;
@@ -85,11 +86,11 @@ impl<I: Io> Shard<I> {
     fn over_limit(&mut self, socket: Socket) {
         let Some(session) = self.table.get(socket) else { return };
         match &session.phase {
-            Phase::Http(http) if !http.pending.is_empty() && !session.ending => {
-                self.answer_and_finish(socket, &Response::text(408, "the request did not arrive in time\n"));
+            Phase::Http(http) if !http.pending.is_empty() => {
+                self.answer_and_linger(socket, &Response::text(408, "the request did not arrive in time\n"));
             }
-            Phase::Deferred(_) if !session.ending => {
-                self.answer_and_finish(socket, &Response::text(503, "the upgrade was not decided in time\n"));
+            Phase::Deferred(_) => {
+                self.answer_and_linger(socket, &Response::text(503, "the upgrade was not decided in time\n"));
             }
             Phase::Opening(..) => {
                 self.opening_failed(socket, OpenFailure::Timeout);
@@ -101,11 +102,11 @@ impl<I: Io> Shard<I> {
     }
 
     /// The last words of a connection that is no WebSocket yet.
-    pub(super) fn answer_and_finish(&mut self, socket: Socket, response: &Response) {
+    pub(super) fn answer_and_linger(&mut self, socket: Socket, response: &Response) {
         if let Some(number) = self.output(socket) {
             let how = WriteAs { head_only: false, close: true };
             self.outputs.at(number).compose(|bytes| response.write(bytes, how));
-            self.finish(socket);
+            self.after(socket, After::Linger);
         }
     }
 }
@@ -127,9 +128,12 @@ fn due(session: &Session, settings: &Settings, now: Tick) -> Due {
         pinged.then(|| (clock.ping.after(settings.pong_timeout), Due::NoPong)),
         settings.ping_interval.filter(|_| !pinged).map(|interval| (clock.heard.after(interval), Due::Ping)),
     ];
+    // A Ping may be answered long before its deadline, which does not move: so that the next one is
+    // not late, this is looked at when that may be due.
+    let look = settings.ping_interval.filter(|_| pinged).map(|interval| clock.ping.after(interval));
     match candidates.into_iter().flatten().min_by_key(|(tick, _)| *tick) {
         None => Due::Never,
         Some((tick, due)) if tick <= now => due,
-        Some((tick, _)) => Due::Later(tick),
+        Some((tick, _)) => Due::Later(look.filter(|look| *look > now).map_or(tick, |look| look.min(tick))),
     }
 }

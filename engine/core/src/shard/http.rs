@@ -51,7 +51,6 @@ impl Hands<'_> {
     fn keep(&mut self, rest: impl FnOnce() -> Vec<u8>) {
         if let Phase::Http(http) = &mut self.session.phase {
             http.pending = rest();
-            http.searched = http.pending.len();
         }
     }
 
@@ -84,9 +83,10 @@ impl Hands<'_> {
         let Phase::Http(Http { searched, .. }) = &mut self.session.phase else {
             return Step::Over(After::Lost);
         };
-        let searched = std::mem::take(searched);
         let limits = &self.local.settings.head;
-        let Some(end) = http::head_end(input, searched) else {
+        // Where a head has ended, its end is looked for anew when more of the body is there.
+        let Some(end) = http::head_end(input, std::mem::take(searched)) else {
+            *searched = input.len();
             return match http::check_unfinished(input, limits) {
                 Ok(()) => Step::More,
                 Err(refusal) => self.refuse(refusal),

@@ -19,8 +19,8 @@ impl<I: Io> Shard<I> {
         self.local.topics.len()
     }
 
-    /// The speaker; what the shard still had open goes with the rest of it.
-    pub fn into_io(self) -> I {
-        self.io
+    /// The speaker.
+    pub fn io(&self) -> &I {
+        &self.io
     }
 }

@@ -12,6 +12,7 @@
 //! [`Io`], so that the simulated server is the real one. Read [`Shard::turn`] first, then `input`
 //! (what happens to received bytes), `stream` (what a WebSocket does with them) and `flush`.
 
+mod accept;
 mod commands;
 mod drain;
 mod due;
@@ -33,13 +34,13 @@ pub(crate) use inbox::{Command, Inbox};
 pub(crate) use output::Output;
 pub(crate) use start::start_shards;
 
-use crate::cluster::{ACCEPTOR, Cluster, ConnectionId};
+use crate::cluster::{Cluster, ConnectionId};
 use crate::conn::Conn;
 use crate::handler::{Closed, Handler};
-use crate::placement::Placement;
 use crate::route::Routes;
 use crate::running::DrainReport;
 use crate::settings::Settings;
+use accept::Accept;
 use drain::Draining;
 use hashbrown::HashMap;
 use output::Outputs;
@@ -79,6 +80,8 @@ pub struct Shard<I: Io> {
     routes: Arc<Routes>,
     openings: StdHashMap<u64, Box<crate::client::Opening>>,
     accept: Accept,
+    /// When accepting is tried again after a shortage.
+    accept_again: Option<Time>,
     draining: Option<Draining>,
     completions: Vec<Completion>,
     commands: Vec<Command>,
@@ -103,18 +106,6 @@ pub(crate) struct Local {
     pub(crate) leaves: u64,
     pub(crate) now: Time,
     pub(crate) tick: Tick,
-}
-
-/// Whether the listener is taking connections.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Accept {
-    /// There is no listener here: what is accepted was handed over.
-    Never,
-    /// The listener is closed for good.
-    Closed,
-    On,
-    /// No table has room, or the kernel was short of something.
-    Paused,
 }
 
 impl<I: Io> Shard<I> {
@@ -145,6 +136,7 @@ impl<I: Io> Shard<I> {
             routes: start.routes,
             openings: StdHashMap::new(),
             accept: if start.accepts { Accept::Paused } else { Accept::Never },
+            accept_again: None,
             draining: None,
             completions: Vec::new(),
             commands: Vec::new(),
@@ -170,6 +162,7 @@ impl<I: Io> Shard<I> {
     /// The ring is broken.
     pub fn turn(&mut self) -> std::io::Result<Option<DrainReport>> {
         let deadline = earliest(self.wheel.next(), self.draining.as_ref().and_then(Draining::next));
+        let deadline = earliest(deadline, self.accept_again);
         let mut completions = std::mem::take(&mut self.completions);
         self.io.turn(deadline, &mut completions)?;
         self.local.now = self.io.now();
@@ -179,6 +172,7 @@ impl<I: Io> Shard<I> {
         }
         self.completions = completions;
         self.read_inbox();
+        self.accept_on();
         self.run_due();
         self.drain_on();
         self.flush();
@@ -194,50 +188,18 @@ impl<I: Io> Shard<I> {
     fn complete(&mut self, completion: Completion) {
         match completion {
             Completion::Accepted { socket } => self.accepted(socket),
+            Completion::HandOverRefused { shard } => self.local.cluster.closed(shard),
             Completion::AcceptEnded { errno } => self.accept_ended(errno),
             Completion::Connected { request, socket } => self.connected(request, socket),
             Completion::ConnectFailed { request, errno } => self.connect_failed(request, errno),
             Completion::Received { socket, buffer } => self.received(socket, buffer),
             Completion::ReceiveEnded { socket, end } => self.receive_ended(socket, end),
-            Completion::SendPending { socket } => self.send_pending(socket, 0),
+            Completion::SendPending { socket, unsent } => self.send_pending(socket, unsent),
             Completion::SendDone { socket } => self.send_done(socket),
             Completion::SendFailed { socket, .. } => self.lost(socket),
             Completion::Closed { socket } => self.closed(socket),
             Completion::Woken => {}
         }
-    }
-
-    /// A connection from the listener finds its shard; one from another shard has found it.
-    fn accepted(&mut self, socket: Socket) {
-        let local = &self.local;
-        if self.accept == Accept::Never {
-            // Handed over, and counted by the shard that did so.
-        } else if self.accept == Accept::Closed {
-            local.cluster.opened(local.shard);
-        } else if local.settings.placement == Placement::HandOver {
-            match local.cluster.place(self.room()) {
-                Some(shard) if shard != local.shard => {
-                    self.io.submit(Op::HandOver { socket, shard });
-                    return;
-                }
-                Some(_) => {}
-                // No table has room: what was accepted already stays here, in the place it has.
-                None => {
-                    local.cluster.opened(local.shard);
-                    self.pause_accept();
-                }
-            }
-        } else {
-            local.cluster.opened(local.shard);
-        }
-        self.open(socket, Phase::Http(session::Http::default()));
-    }
-
-    /// Connections that a shard may have.
-    fn room(&self) -> u32 {
-        let table = self.io.sockets_max().saturating_sub(crate::limits::TABLE_RESERVE).max(1);
-        let shards = self.local.cluster.shards() as u32;
-        self.local.settings.connections_max.map_or(table, |max| table.min(max.div_ceil(shards)))
     }
 
     fn open(&mut self, socket: Socket, phase: Phase) {
@@ -251,42 +213,6 @@ impl<I: Io> Shard<I> {
         self.wheel.set(socket.slot(), session.clock.limit);
         self.table.insert(session);
         self.io.submit(Op::ReceiveStart(socket));
-    }
-
-    fn pause_accept(&mut self) {
-        if self.accept == Accept::On {
-            self.accept = Accept::Paused;
-            self.io.submit(Op::AcceptStop);
-            self.local.cluster.pause_accept();
-            self.resume_if_room();
-        }
-    }
-
-    fn accept_ended(&mut self, errno: i32) {
-        if self.accept != Accept::On {
-            return;
-        }
-        tracing::warn!(shard = self.local.shard, errno, "accepting has paused until a connection closes");
-        self.accept = Accept::Paused;
-        self.local.cluster.pause_accept();
-        if errno != libc::ENFILE {
-            self.resume_if_room();
-        }
-    }
-
-    /// Room may have come up between the last look and the pause, with nobody left to tell of it.
-    fn resume_if_room(&mut self) {
-        let room = self.room();
-        if self.local.cluster.connections().iter().any(|count| *count < room) {
-            self.local.cluster.send(ACCEPTOR, Command::AcceptResume);
-        }
-    }
-
-    fn resume_accept(&mut self) {
-        if self.accept == Accept::Paused && self.draining.is_none() {
-            self.accept = Accept::On;
-            self.io.submit(Op::AcceptStart);
-        }
     }
 
     fn received(&mut self, socket: Socket, buffer: Received) {
@@ -345,7 +271,8 @@ impl<I: Io> Shard<I> {
             _ => None,
         };
         if let Some(mut handler) = handler {
-            input::guarded(|| handler.close(id, closed));
+            // The handler is dropped in there too.
+            input::guarded(move || handler.close(id, closed));
         }
     }
 
@@ -356,6 +283,10 @@ impl<I: Io> Shard<I> {
             return;
         }
         session.ending = true;
+        if matches!(session.phase, Phase::Http(_) | Phase::Deferred(_)) {
+            // What still comes is not taken for another request.
+            session.phase = Phase::Lingering { bytes: 0 };
+        }
         self.limit(socket, self.local.settings.close_timeout);
         let session = self.table.get(socket).filter(|session| session.output == 0);
         if session.is_some_and(|session| !session.flow.is_blocked()) {

@@ -1,8 +1,8 @@
 //! The client's side of an opening handshake.
 
-use super::Shard;
 use super::hands::{After, Hands};
 use super::session::{Phase, Session, Stream};
+use super::{Shard, input};
 use crate::client::{OpenFailure, Opening};
 use crate::limits::DEFERRED_BYTES_MAX;
 use wsring_io::{CloseHow, Connect, Io, Op, Socket};
@@ -82,5 +82,5 @@ impl Hands<'_> {
 }
 
 fn fail(opening: Opening, failure: &OpenFailure) {
-    (opening.handler)().failed(failure);
+    input::guarded(move || (opening.handler)().failed(failure));
 }

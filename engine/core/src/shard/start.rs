@@ -82,7 +82,7 @@ fn run(
         Config { buffers: settings.buffers, buffer_bytes: settings.buffer_bytes, ..Config::default() };
     let opened = pinned
         .map_err(|cause| Error::Shard { shard, cause })
-        .and_then(|()| Uring::open(&config, listeners.into_iter().next(), mesh, shard).map_err(Error::Ring));
+        .and_then(|()| Uring::open(&config, listeners, mesh, shard).map_err(Error::Ring));
     match opened {
         Ok(io) => {
             let shard = Shard::new(io, start);

@@ -119,13 +119,14 @@ impl SimIo {
             Attempt::Part { count, put_off } => {
                 self.counters.sends_pending += 1;
                 let bytes = self.own(bytes);
+                let unsent = bytes.len() - count;
                 if let Found::Open(entry) = self.find(socket) {
                     entry.pending = Some(Pending { bytes, sent: count });
                 }
                 if put_off {
                     self.again.push(socket.slot());
                 }
-                completions.push(Completion::SendPending { socket });
+                completions.push(Completion::SendPending { socket, unsent });
             }
             Attempt::Failed(errno) => {
                 self.put_away(bytes);

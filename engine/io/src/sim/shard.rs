@@ -260,11 +260,12 @@ fn words(completion: &Completion) -> [u64; 3] {
     match completion {
         Completion::Accepted { socket } => [1, name(socket), 0],
         Completion::AcceptEnded { errno } => [2, NONE, *errno as u64],
+        Completion::HandOverRefused { shard } => [13, NONE, *shard as u64],
         Completion::Connected { request, socket } => [3, name(socket), *request],
         Completion::ConnectFailed { request, errno } => [4 | (*errno as u64) << 8, NONE, *request],
         Completion::Received { socket, buffer } => [5, name(socket), buffer.len() as u64],
         Completion::ReceiveEnded { socket, end } => [6, name(socket), receive_end(*end)],
-        Completion::SendPending { socket } => [7, name(socket), 0],
+        Completion::SendPending { socket, unsent } => [7, name(socket), *unsent as u64],
         Completion::SendDone { socket } => [8, name(socket), 0],
         Completion::SendFailed { socket, errno } => [9, name(socket), *errno as u64],
         Completion::Closed { socket } => [10, name(socket), 0],

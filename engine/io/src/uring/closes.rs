@@ -74,14 +74,14 @@ impl Uring {
             }
             return;
         }
-        slot.life = Life::Leaving;
+        slot.life = Life::HandedTo(shard as u16);
         match self.mesh.ring(shard) {
             Some(ring) => {
                 let arrival = Token::single(Kind::HandedOver);
                 self.ring.push(request::hand_over(ring, Token::of(socket, Kind::HandOver), arrival));
             }
             None => {
-                self.hand_overs_refused += 1;
+                self.ready.push(Completion::HandOverRefused { shard });
                 self.discard(socket);
             }
         }
@@ -89,8 +89,9 @@ impl Uring {
 
     /// The other ring holds the socket now, or has refused it; either way our place is emptied.
     pub(super) fn hand_over_completed(&mut self, socket: Socket, outcome: Outcome) {
-        if outcome.value().is_err() {
-            self.hand_overs_refused += 1;
+        let life = self.slots.get(socket).map(|slot| slot.life);
+        if let (Err(_), Some(Life::HandedTo(shard))) = (outcome.value(), life) {
+            self.ready.push(Completion::HandOverRefused { shard: shard.into() });
         }
         self.discard(socket);
     }

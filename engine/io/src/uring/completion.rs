@@ -17,7 +17,7 @@ impl Uring {
             Kind::Receive => self.receive_completed(token.socket(), outcome),
             Kind::SendNow => self.send_now_completed(token, outcome),
             Kind::SendPending => self.send_pending_completed(token.socket(), outcome),
-            Kind::Accept => self.accept_completed(outcome),
+            Kind::Accept => self.accept_completed(token.slot, outcome),
             Kind::Close => self.close_completed(token.socket()),
             Kind::HandOver => self.hand_over_completed(token.socket(), outcome),
             Kind::HandedOver => self.hand_over_arrived(outcome),

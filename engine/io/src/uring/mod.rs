@@ -90,7 +90,6 @@ pub struct Uring {
     arrived: Vec<cqueue::Entry>,
     now: Time,
     counters: Counters,
-    hand_overs_refused: u64,
     /// Why the ring is of no more use, when an enter outside a turn found out.
     broken: Option<io::Error>,
     /// The ring accepts submissions from one thread only, and its registered index is that thread's.
@@ -105,20 +104,22 @@ impl Uring {
     /// What the environment lacks, or what is wrong with the arguments; see [`OpenError`].
     pub fn open(
         config: &Config,
-        listener: Option<TcpListener>,
+        listeners: impl IntoIterator<Item = TcpListener>,
         mesh: Arc<Mesh>,
         shard: usize,
     ) -> Result<Self, OpenError> {
         mesh.check(shard)?;
-        let (uring, capabilities) = setup::open(config)?;
+        config.check()?;
         let other = |step| move |source| OpenError::Other { step, source };
+        // Before the ring, so that whatever fails below, the ring goes first.
         let mut buffers = Buffers::new(config.buffers, config.buffer_bytes)
             .map_err(other("mapping the receive buffers"))?;
+        let (uring, capabilities) = setup::open(config)?;
         buffers.register(&uring).map_err(|error| {
             OpenError::from_step("the ring of receive buffers", error, config.locked_bytes())
         })?;
         let bell = Arc::new(Bell::new().map_err(other("eventfd"))?);
-        let acceptor = Acceptor::new(listener).map_err(other("the listener"))?;
+        let acceptor = Acceptor::new(listeners).map_err(other("the listener"))?;
         mesh.join(shard, &uring)?;
         let mut opened = Self {
             ring: Ring::new(uring),
@@ -137,7 +138,6 @@ impl Uring {
             arrived: Vec::new(),
             now: clock(),
             counters: Counters::default(),
-            hand_overs_refused: 0,
             broken: None,
             thread: PhantomData,
         };
@@ -148,11 +148,6 @@ impl Uring {
     /// What the kernel under this ring offers.
     pub fn capabilities(&self) -> &Capabilities {
         &self.capabilities
-    }
-
-    /// Sockets that were closed because the shard they were handed to could not take them.
-    pub fn hand_overs_refused(&self) -> u64 {
-        self.hand_overs_refused
     }
 
     fn watch_bell(&mut self) {

@@ -44,9 +44,9 @@ impl Request {
 }
 
 /// Takes connections into free places of the table until cancelled.
-pub(super) fn accept(listener: RawFd) -> Request {
+pub(super) fn accept(listener: RawFd, token: Token) -> Request {
     let entry = opcode::AcceptMulti::new(Fd(listener)).allocate_file_index(true).build();
-    Request::new(entry, Token::single(Kind::Accept))
+    Request::new(entry, token)
 }
 
 /// Receives into buffers of `group` until cancelled, ended by the peer, or out of buffers.

@@ -239,12 +239,13 @@ impl Uring {
                 Rest::Shared(bytes)
             }
         };
+        let unsent = rest.bytes().len();
         let index = self.sends.insert(Pending { rest, next: Vec::new() });
         if let Some(slot) = self.slots.get(socket) {
             slot.pending = Some(index);
         }
         self.counters.sends_pending += 1;
-        self.ready.push(Completion::SendPending { socket });
+        self.ready.push(Completion::SendPending { socket, unsent });
         self.push_pending(socket, index);
     }
 

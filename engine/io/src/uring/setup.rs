@@ -46,7 +46,8 @@ const BUFFERS_MAX: u16 = 32_768;
 const BUFFER_BYTES_MAX: u32 = 1 << 20;
 
 impl Config {
-    fn check(&self) -> Result<(), OpenError> {
+    /// Refuses sizes that cannot be.
+    pub(super) fn check(&self) -> Result<(), OpenError> {
         let refuse = |reason| Err(OpenError::Config { reason });
         if !(1..=SUBMISSION_ENTRIES_MAX).contains(&self.submission_entries) {
             return refuse("submission_entries must be 1 to 32768");
@@ -97,9 +98,8 @@ pub fn probe() -> Result<Capabilities, OpenError> {
     build(&config).map(|(_, capabilities)| capabilities)
 }
 
-/// Opens a ring of this thread, with a descriptor table but without buffers.
+/// Opens a ring of this thread, with a descriptor table but without buffers; `config` is checked.
 pub(super) fn open(config: &Config) -> Result<(IoUring, Capabilities), OpenError> {
-    config.check()?;
     let (uring, capabilities) = build(config)?;
     let needed = config.locked_bytes();
     uring.submitter().register_files_sparse(config.sockets_max).map_err(|error| {

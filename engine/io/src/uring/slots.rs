@@ -15,7 +15,9 @@ pub(super) enum Life {
     Draining(CloseHow),
     /// The close is submitted, and will be reported.
     Closing,
-    /// Handed over, or never shown to the shard: its end is not reported.
+    /// On its way to another shard.
+    HandedTo(u16),
+    /// Gone to another shard, or never shown to this one: its end is not reported.
     Leaving,
 }
 

@@ -150,6 +150,7 @@ impl<I: Io> Watched<I> {
                     self.io.submit(Op::AcceptStart);
                 }
             }
+            Completion::HandOverRefused { shard } => panic!("shard {shard} refused a connection"),
             Completion::Connected { request, socket } => {
                 self.open(socket);
                 self.connected.push((request, Ok(socket)));
@@ -162,7 +163,7 @@ impl<I: Io> Watched<I> {
                 seen.is_receiving = false;
                 seen.end = Some(end);
             }
-            Completion::SendPending { socket } => {
+            Completion::SendPending { socket, .. } => {
                 let seen = self.active(socket, "a pending send");
                 assert!(!seen.is_pending && seen.fresh.is_some(), "{socket:?} has nothing to be pending");
                 seen.is_pending = true;

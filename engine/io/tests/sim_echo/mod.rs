@@ -64,6 +64,7 @@ impl Echo {
     fn act(&mut self, completion: Completion, spread: usize) {
         match completion {
             Completion::Accepted { socket } => self.accepted(socket, spread),
+            Completion::HandOverRefused { shard } => panic!("shard {shard} refused a connection"),
             Completion::AcceptEnded { .. } => self.io.submit(Op::AcceptStart),
             Completion::Received { socket, buffer } => self.received(socket, buffer),
             Completion::ReceiveEnded { socket, end } => {
@@ -72,7 +73,7 @@ impl Echo {
                     self.fail(socket);
                 }
             }
-            Completion::SendPending { socket } => self.connection(socket).is_pending = true,
+            Completion::SendPending { socket, .. } => self.connection(socket).is_pending = true,
             Completion::SendDone { socket } => self.connection(socket).is_pending = false,
             Completion::SendFailed { socket, .. } => {
                 self.connection(socket).is_pending = false;

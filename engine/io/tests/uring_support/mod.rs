@@ -174,7 +174,7 @@ impl Echo {
                 io.submit(Op::ReceiveStart(socket));
             }
             Completion::Received { socket, buffer } => self.answer(io, socket, buffer),
-            Completion::SendPending { socket } => {
+            Completion::SendPending { socket, .. } => {
                 self.pending_seen += 1;
                 self.queues.insert(socket, Some(Vec::new()));
             }

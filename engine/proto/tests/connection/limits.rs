@@ -134,10 +134,9 @@ fn a_frame_in_pieces_holds_what_has_arrived_of_it() {
 
 #[test]
 fn violations_say_what_was_allowed() {
-    let input = wire::stream(&[Frame::new(0x82, [1; 101])], true);
+    let mut input = wire::stream(&[Frame::new(0x82, [1; 101])], true);
     let mut connection = Connection::<Server>::new();
     let mut resources = Resources::new(SMALL);
-    let mut input = input;
     let mut receiving = connection.receive(&mut input, &mut resources);
     let Some(wsring_proto::Event::Failed(violation)) = receiving.next() else { panic!("accepted") };
     assert_eq!(violation.to_string(), "a frame of 101 bytes exceeds the limit of 100");

@@ -94,13 +94,13 @@ impl<R: Role> End<R> {
 
     /// The first, the next or the last fragment of a message; text is cut within code points.
     fn fragment(&mut self, random: &mut Random) {
-        let begun = self.fragments.take();
-        let opcode = begun.as_ref().map(|_| Opcode::Continuation);
-        let mut message = begun.unwrap_or_else(|| {
-            let (kind, payload) = self.payload(random);
-            Fragments { kind, payload, sent: 0 }
-        });
-        let opcode = opcode.unwrap_or(message.kind.opcode());
+        let (opcode, mut message) = match self.fragments.take() {
+            Some(message) => (Opcode::Continuation, message),
+            None => {
+                let (kind, payload) = self.payload(random);
+                (kind.opcode(), Fragments { kind, payload, sent: 0 })
+            }
+        };
         let fin = opcode == Opcode::Continuation && random.once_in(3);
         let rest = message.payload.len() - message.sent;
         let length = if fin { rest } else { random.below(rest + 1) };

@@ -153,7 +153,7 @@ impl Oracle {
     fn judge_header(&mut self, extended: usize, length: u64, masked: bool) {
         let opcode = self.opcode();
         let continues = opcode == 0;
-        let reserved_bits = self.header[0] / 16 % 8 != 0;
+        let reserved_bits = self.header[0] & 0x70 != 0;
         let not_shortest = (extended == 2 && length < 126) || (extended == 8 && length < 65536);
         let too_large = length >= 1 << 63;
         let out_of_order = opcode < 8 && continues != self.message.is_some();

@@ -1,0 +1,15 @@
+//! Whole servers over real sockets, seen from outside: by a client that shares no code with them.
+
+#![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
+
+mod client;
+mod deferred;
+mod drain;
+mod errors;
+mod handshake;
+mod http;
+mod panics;
+mod placement;
+mod reach;
+mod slow_peer;
+mod timeouts;
