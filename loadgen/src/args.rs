@@ -49,7 +49,8 @@ pub(crate) struct EchoOptions {
     /// Messages that each connection has on their way at once.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub(crate) depth: u32,
-    /// Payload of each message, up to 64MiB.
+    /// Payload of each message, up to 64MiB. It begins with the message's number, of which less than 4
+    /// bytes (8 as text) hold a part.
     #[arg(long, value_name = "SIZE", default_value = "64", value_parser = size)]
     pub(crate) size: usize,
     /// Type of the messages.

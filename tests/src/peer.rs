@@ -220,16 +220,22 @@ impl Peer {
         STANDARD.encode(Sha1::digest(format!("{}258EAFA5-E914-47DA-95CA-C5AB0DC85B11", key.trim())))
     }
 
-    /// All up to the next empty line.
     fn head(&mut self) -> String {
+        self.try_head().expect("a head, before the end of the stream")
+    }
+
+    /// All up to the next empty line, or `None` when the stream ends before anything came.
+    pub fn try_head(&mut self) -> Option<String> {
         loop {
             let unread = &self.unread[self.at..];
             if let Some(end) = unread.windows(4).position(|four| four == b"\r\n\r\n") {
                 let head = self.bytes(end + 4);
-                return String::from_utf8(head).expect("a head is ASCII");
+                return Some(String::from_utf8(head).expect("a head is ASCII"));
             }
-            let more = self.more();
-            assert!(more, "expected a head, got {:?}", self.unread[self.at..].escape_ascii().to_string());
+            if !self.more() {
+                assert!(self.unread.len() == self.at, "the stream ended within a head");
+                return None;
+            }
         }
     }
 
@@ -242,14 +248,24 @@ impl Peer {
         self.unread[self.at - length..self.at].to_vec()
     }
 
+    /// Whether there is something to read, the end of the stream included.
+    pub fn has_input(&self) -> bool {
+        self.stream.set_nonblocking(true).expect("a TCP option");
+        let nothing = self.stream.peek(&mut [0]).is_err_and(|cause| cause.kind() == ErrorKind::WouldBlock);
+        self.stream.set_nonblocking(false).expect("a TCP option");
+        self.at < self.unread.len() || !nothing
+    }
+
     /// Whether nothing arrives for a while.
     pub fn is_quiet_for(&mut self, time: Duration) -> bool {
-        self.stream.set_read_timeout(Some(time)).expect("a TCP option");
-        let mut byte = [0];
-        let quiet = self.unread.len() == self.at
-            && self.stream.peek(&mut byte).is_err_and(|cause| cause.kind() == ErrorKind::WouldBlock);
-        self.stream.set_read_timeout(Some(PATIENCE)).expect("a TCP option");
-        quiet
+        std::thread::sleep(time);
+        !self.has_input()
+    }
+
+    /// Gives back what it holds for reading; everything was read.
+    pub fn forget(&mut self) {
+        assert_eq!(self.unread.len(), self.at, "there is more to read");
+        (self.unread, self.at) = (Vec::new(), 0);
     }
 
     /// The socket.
@@ -260,17 +276,17 @@ impl Peer {
     /// Reads on; `false` at the end of the stream.
     fn more(&mut self) -> bool {
         self.unread.drain(..std::mem::take(&mut self.at));
-        let before = self.unread.len();
-        self.unread.resize(before.max(8192) * 2, 0);
-        let read = loop {
-            match self.stream.read(&mut self.unread[before..]) {
+        let mut piece = [0; 64 << 10];
+        loop {
+            match self.stream.read(&mut piece) {
                 Err(cause) if cause.kind() == ErrorKind::Interrupted => {}
-                Err(cause) if cause.kind() == ErrorKind::ConnectionReset => break 0,
+                Err(cause) if cause.kind() == ErrorKind::ConnectionReset => return false,
                 Err(cause) => panic!("nothing arrived in time: {cause}"),
-                Ok(read) => break read,
+                Ok(read) => {
+                    self.unread.extend_from_slice(&piece[..read]);
+                    return read > 0;
+                }
             }
-        };
-        self.unread.truncate(before + read);
-        read > 0
+        }
     }
 }

@@ -1,36 +1,82 @@
-//! What the kernel says about processes and threads.
+//! The built server as a process of its own.
 
+use crate::binary::wsring;
+use std::io::{BufRead, BufReader, Lines};
+use std::net::SocketAddr;
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::Duration;
 
-/// Processor time of a process so far, all threads together.
-///
-/// # Panics
-/// When it is gone.
-pub fn processor_time(process: u32) -> Duration {
-    processor_time_at(&format!("/proc/{process}/stat"))
+/// A server's process; killed when it goes out of scope.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    address: SocketAddr,
 }
 
-/// Processor time so far of the thread of this process that has this name.
-///
-/// # Panics
-/// When there is none.
-pub fn processor_time_of_thread(name: &str) -> Duration {
-    let threads = std::fs::read_dir("/proc/self/task").expect("/proc is mounted");
-    for thread in threads.map(|entry| entry.expect("a thread").path()) {
-        if std::fs::read_to_string(thread.join("comm")).is_ok_and(|found| found.trim_end() == name) {
-            return processor_time_at(&thread.join("stat").to_string_lossy());
-        }
+impl Process {
+    /// Serves on a free port of loopback, allowed to open this many files (which bounds its tables).
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn serve(files_max: u32, arguments: &[&str]) -> Self {
+        let mut child = Command::new("sh")
+            .args(["-c", &format!("ulimit -n {files_max} && exec \"$@\""), "sh"])
+            .arg(wsring())
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("a shell");
+        let mut log = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+        let address = address_in(&mut log);
+        // Read on, so that the server never waits for its log to be read.
+        std::thread::spawn(move || log.for_each(drop));
+        Self { child, address }
     }
-    panic!("no thread is called {name}")
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Processor time so far, all threads together.
+    ///
+    /// # Panics
+    /// When it is gone.
+    pub fn processor_time(&self) -> Duration {
+        let path = format!("/proc/{}/stat", self.child.id());
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|cause| panic!("{path}: {cause}"));
+        // The name, in brackets, may hold anything; utime and stime are fields 14 and 15 (proc_pid_stat(5)).
+        let fields = text.rsplit_once(')').expect("a name in brackets").1.split_whitespace();
+        let ticks = fields.skip(11).take(2).map(|field| field.parse::<u64>().expect("a number"));
+        Duration::from_millis(ticks.sum::<u64>() * 1000 / CLOCK_TICKS_PER_SECOND)
+    }
 }
 
-fn processor_time_at(path: &str) -> Duration {
-    let text = std::fs::read_to_string(path).unwrap_or_else(|cause| panic!("{path}: {cause}"));
-    // The name, in brackets, may hold anything; utime and stime are fields 14 and 15 (proc_pid_stat(5)).
-    let fields = text.rsplit_once(')').expect("a name in brackets").1;
-    let ticks = fields.split_whitespace().skip(11).take(2).map(|field| field.parse::<u64>().expect("a number"));
-    Duration::from_millis(ticks.sum::<u64>() * 1000 / CLOCK_TICKS_PER_SECOND)
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 /// USER_HZ, which is 100 on every architecture that Linux still has.
 const CLOCK_TICKS_PER_SECOND: u64 = 100;
+
+/// The address in the line that says where it serves.
+fn address_in(log: &mut Lines<BufReader<ChildStderr>>) -> SocketAddr {
+    let mut said = String::new();
+    for line in log {
+        let line = line.expect("the log is text");
+        if let Some((_, rest)) = line.split_once("http://") {
+            let address = rest.split('/').next().unwrap_or_default();
+            return address.parse().unwrap_or_else(|_| panic!("no address in {line}"));
+        }
+        said.push_str(&line);
+        said.push('\n');
+    }
+    panic!("it ended before it served:\n{said}")
+}

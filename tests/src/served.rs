@@ -9,9 +9,10 @@ use wsring::{Conn, Drain, DrainReport, Message, Running, Server, Settings};
 #[derive(Debug)]
 pub struct Served(Option<Running>);
 
-/// Settings of one shard with few buffers: many servers may stand beside each other.
+/// Settings of one shard with few buffers, so that many servers may stand beside each other, and
+/// without Pings, which would come between the frames that a slow test expects.
 pub fn settings() -> Settings {
-    Settings { shards: Some(1), buffers: 128, ..Settings::default() }
+    Settings { shards: Some(1), buffers: 128, ping_interval: None, ..Settings::default() }
 }
 
 /// Starts a server on a free port of loopback.

@@ -99,7 +99,10 @@ pub fn parse(bytes: &[u8]) -> Option<(Frame, usize)> {
     };
     at += if masked { 4 } else { 0 };
     let payload = bytes.get(at..at + length as usize)?;
-    let payload = payload.iter().enumerate().map(|(at, byte)| byte ^ key[at % 4]).collect();
+    let payload = match masked {
+        true => payload.iter().enumerate().map(|(at, byte)| byte ^ key[at % 4]).collect(),
+        false => payload.to_vec(),
+    };
     let frame = Frame { fin: first & 0x80 != 0, reserved: first >> 4 & 7, opcode: first & 15, masked, payload };
     Some((frame, at + length as usize))
 }

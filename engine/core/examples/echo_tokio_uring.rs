@@ -6,6 +6,7 @@ use clap::Parser;
 use socket2::{Domain, Socket, Type};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroUsize;
 use std::thread;
 use std::time::Duration;
 use wsring::adapter::{self, Options};
@@ -18,17 +19,21 @@ struct Arguments {
     listen: SocketAddr,
     /// Threads; one per core when not given.
     #[arg(long)]
-    shards: Option<usize>,
+    shards: Option<NonZeroUsize>,
     /// Core of the first thread.
     #[arg(long)]
     pin: Option<usize>,
 }
 
-fn main() -> io::Result<()> {
-    let arguments = Arguments::parse();
-    let threads = arguments.shards.map_or_else(thread::available_parallelism, |shards| {
-        shards.try_into().map_err(|_| io::Error::other("--shards is 0; allowed is at least 1"))
-    })?;
+fn main() {
+    if let Err(error) = run(Arguments::parse()) {
+        eprintln!("echo_tokio_uring: {error}");
+        std::process::exit(1);
+    }
+}
+
+fn run(arguments: Arguments) -> io::Result<()> {
+    let threads = arguments.shards.map_or_else(thread::available_parallelism, Ok)?;
     // All are bound before the first serves, so that an address in use is told at once.
     let listeners: Vec<TcpListener> =
         (0..threads.get()).map(|_| listen(arguments.listen)).collect::<io::Result<_>>()?;

@@ -42,9 +42,12 @@ struct Member {
 #[repr(align(64))]
 struct Load(AtomicU32);
 
+/// Set beside the count of a shard that has ended and takes no more connections.
+const ENDED: u32 = 1 << 31;
+
 impl Load {
     fn count(&self) -> u32 {
-        self.0.load(Ordering::Relaxed)
+        self.0.load(Ordering::Relaxed) & !ENDED
     }
 }
 
@@ -102,13 +105,24 @@ impl Cluster {
 
     /// The shard with the fewest connections that has room, counted as having one more from now on.
     pub(crate) fn place(&self, room_per_shard: u32) -> Option<usize> {
-        let members = self.members().iter().enumerate();
-        let (shard, member) = members.min_by_key(|(_, member)| member.load.count())?;
-        if member.load.count() >= room_per_shard {
-            return None;
+        loop {
+            let words = self.members().iter().map(|member| member.load.0.load(Ordering::Relaxed));
+            // A shard that has ended counts as having more than any other.
+            let (shard, word) = words.enumerate().min_by_key(|(_, word)| *word)?;
+            if word >= room_per_shard {
+                return None;
+            }
+            let load = &self.members()[shard].load.0;
+            if load.compare_exchange(word, word + 1, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+                return Some(shard);
+            }
         }
-        self.opened(shard);
-        Some(shard)
+    }
+
+    /// Ends a shard that has no connection left and none on its way to it; says whether that is so.
+    pub(crate) fn retire(&self, shard: usize) -> bool {
+        let load = &self.members()[shard].load.0;
+        load.compare_exchange(0, ENDED, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     pub(crate) fn opened(&self, shard: usize) {

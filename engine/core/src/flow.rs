@@ -11,7 +11,7 @@ pub(crate) struct Flow {
     waiting: Option<Box<Waiting>>,
     /// A send is under way of which the end has yet to be reported.
     pub(crate) sending: bool,
-    /// Receiving is stopped because of [`SlowPeer::Pause`].
+    /// Receiving is stopped because the peer does not take what it is sent.
     pub(crate) paused: bool,
     /// Some message was told `Queued`, so that its sender waits for `drain`.
     pub(crate) drain_wanted: bool,
@@ -90,9 +90,14 @@ impl Flow {
         self.is_blocked() && self.unsent_bytes() + more >= settings.high_water_bytes
     }
 
-    /// Whether reading should stop now.
+    /// Whether reading should stop now. Under every policy something answers input that nobody could
+    /// refuse, Pongs and responses, so that past twice the mark no peer is read from.
     pub(crate) fn should_pause(&self, settings: &Settings) -> bool {
-        !self.paused && settings.slow_peer == SlowPeer::Pause && self.is_high(0, settings)
+        let mark = match settings.slow_peer {
+            SlowPeer::Pause => settings.high_water_bytes,
+            SlowPeer::Drop | SlowPeer::Close => settings.high_water_bytes.saturating_mul(2),
+        };
+        !self.paused && self.is_blocked() && self.unsent_bytes() >= mark
     }
 
     /// Whether reading may go on.

@@ -19,6 +19,9 @@ pub(crate) const LINGER_BYTES_MAX: u32 = 4 << 20;
 /// Sockets of a table kept free for connections on their way from the acceptor to another shard.
 pub(crate) const TABLE_RESERVE: u32 = 64;
 
+/// Answers to plain HTTP requests that wait for one client: the next one is the last, and closes.
+pub(crate) const UNSENT_ANSWERS_BYTES_MAX: usize = 512 * 1024;
+
 /// How long after a shortage of the kernel's accepting is tried again.
 pub(crate) const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 

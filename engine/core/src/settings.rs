@@ -89,7 +89,7 @@ impl Default for Settings {
             pin: None,
             connections_max: None,
             buffers: 1024,
-            buffer_bytes: 4096,
+            buffer_bytes: 16384,
             backlog: 4096,
         }
     }

@@ -73,6 +73,12 @@ pub trait Io {
     /// when there is one, so that a warm shard allocates nothing.
     fn spare(&mut self) -> Vec<u8>;
 
+    /// A long vector that an earlier [`Outgoing::Buffer`] is done with, if there is one: for the next
+    /// long message to be gathered in. [`spare`](Self::spare) gives only short ones.
+    fn spare_long(&mut self) -> Option<Vec<u8>> {
+        None
+    }
+
     /// Gives a vector back to [`spare`](Self::spare) unused.
     fn restore(&mut self, spare: Vec<u8>);
 

@@ -2,6 +2,7 @@
 
 use crate::frame::Opcode;
 use crate::limits::{CONTROL_BYTES_MAX, HEADER_BYTES_MAX, SPARE_ASSEMBLY_BYTES_MAX};
+use crate::simd;
 use crate::utf8;
 use crate::{Kind, Resources, Violation};
 
@@ -19,6 +20,7 @@ pub(crate) struct Assembly {
     text: utf8::Validator,
     /// Payload so far of the control frame under way.
     pub(crate) control: Vec<u8>,
+    /// What counts against [`Limits::held_bytes_max`](crate::Limits::held_bytes_max).
     held_bytes: usize,
 }
 
@@ -28,31 +30,34 @@ impl Assembly {
         self.message.len().saturating_sub(HEADER_BYTES_MAX)
     }
 
-    /// What counts against [`Limits::held_bytes_max`](crate::Limits::held_bytes_max).
-    pub(crate) fn held_bytes(&self) -> usize {
-        self.held_bytes
-    }
-
-    /// Adds payload of the message under way. `rest` is what the message still has to bring after
+    /// Adds payload of the message under way, unmasked with `key` on its way. `rest` is what the message still has to bring after
     /// it, where that is known (the frame is the last one): a hint against growing too far.
     pub(crate) fn push(
         &mut self,
         bytes: &[u8],
+        key: Option<[u8; 4]>,
         rest: Option<u64>,
         resources: &mut Resources,
     ) -> Result<(), Violation> {
-        if self.kind == Some(Kind::Text) {
-            self.text.push(bytes).map_err(|_| Violation::InvalidUtf8)?;
-        }
         if !resources.hold(bytes.len()) {
             return Err(Violation::HeldTooMuch { max: resources.limits().held_bytes_max });
         }
         self.held_bytes += bytes.len();
-        if !bytes.is_empty() {
-            self.grow(bytes.len(), rest);
-            self.message.extend_from_slice(bytes);
+        if bytes.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        self.grow(bytes.len(), rest, resources);
+        let start = self.message.len();
+        match key {
+            Some(key) => {
+                simd::unmask_append(resources.level(), bytes, &mut self.message, key);
+            }
+            None => self.message.extend_from_slice(bytes),
+        }
+        match self.kind {
+            Some(Kind::Text) => self.text.push(&self.message[start..]).map_err(|_| Violation::InvalidUtf8),
+            _ => Ok(()),
+        }
     }
 
     /// The message is complete: a text must not end within a character (section 8.1).
@@ -76,26 +81,34 @@ impl Assembly {
     }
 
     /// Forgets the message, keeps a control frame under way.
-    pub(crate) fn clear_message(&mut self) {
+    pub(crate) fn clear_message(&mut self, resources: &mut Resources) {
+        resources.let_go(std::mem::take(&mut self.held_bytes));
         self.kind = None;
         self.text = utf8::Validator::default();
-        self.held_bytes = 0;
         self.message.clear();
         if self.message.capacity() > SPARE_ASSEMBLY_BYTES_MAX {
-            self.message = Vec::new();
+            resources.give(std::mem::take(&mut self.message));
         }
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.clear_message();
+    pub(crate) fn clear(&mut self, resources: &mut Resources) {
+        self.clear_message(resources);
         self.control.clear();
     }
 
     /// At least doubles, as amortised growth needs, but not beyond the end of the message.
-    fn grow(&mut self, bytes: usize, rest: Option<u64>) {
+    fn grow(&mut self, bytes: usize, rest: Option<u64>, resources: &mut Resources) {
         let room = if self.message.is_empty() { HEADER_BYTES_MAX } else { 0 };
         let needed = bytes.saturating_add(room);
         if self.message.capacity() - self.message.len() < needed {
+            let length = self.message.len().saturating_add(needed);
+            if length > SPARE_ASSEMBLY_BYTES_MAX
+                && let Some(mut longer) = resources.take_longer(length)
+            {
+                longer.extend_from_slice(&self.message);
+                self.message = longer;
+                return self.with_room();
+            }
             let rest = rest.and_then(|rest| usize::try_from(rest).ok()).unwrap_or(usize::MAX);
             let ahead = rest.min(self.message.len().max(GROWTH_BYTES_MIN));
             self.message.reserve_exact(needed.saturating_add(ahead));

@@ -130,8 +130,9 @@ impl<R: Role> Connection<R> {
         self.is_open()
     }
 
-    /// Begins the closing handshake, or answers [`Event::Close`] and [`Event::Failed`]: appends a
-    /// Close. Once per connection; the caller keeps that (section 5.5.1).
+    /// Begins the closing handshake, or answers [`Event::Close`](crate::Event::Close) and
+    /// [`Event::Failed`](crate::Event::Failed): appends a Close. Once per connection; the caller keeps
+    /// that (section 5.5.1).
     pub fn close(&mut self, out: &mut Vec<u8>, reason: CloseReason<'_>, masking: &mut Masking) {
         frame::append_close::<R>(out, reason, masking);
         self.sent_close();

@@ -17,10 +17,11 @@ pub enum Event<'a> {
     /// The peer closes. If we have not sent a Close, answer with one (section 5.5.1); a server then
     /// closes the transport at once, a client waits for the server to do so (section 7.1.1).
     Close(CloseReason<'a>),
-    /// The peer broke a rule. Send a Close with [`Violation::close_code`], keep receiving (what
-    /// arrives is thrown away) until [`Finished`](Self::Finished), the end of the stream or a
-    /// deadline, then close the transport: closing earlier may make the kernel reset the connection
-    /// before the peer has read why.
+    /// The peer broke a rule. Send a Close with [`Violation::close_code`] unless one was sent, keep
+    /// receiving (what arrives is thrown away) until [`Finished`](Self::Finished), the end of the
+    /// stream or a deadline, then close the transport: closing earlier may make the kernel reset the
+    /// connection before the peer has read why. Finished may be the next event of the same walk,
+    /// without further input: when the fault is in the peer's Close itself.
     Failed(Violation),
     /// After [`Failed`](Self::Failed): the peer's Close has arrived, nothing more is coming.
     Finished,

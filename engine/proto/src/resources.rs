@@ -2,7 +2,7 @@
 
 use crate::Limits;
 use crate::assembly::Assembly;
-use crate::limits::SPARE_ASSEMBLIES_MAX;
+use crate::limits::{LONG_SPARE_BYTES_MAX, LONG_SPARES_MAX, SPARE_ASSEMBLIES_MAX};
 use crate::simd::Level;
 
 /// Limits and buffers for unfinished messages: one per thread, handed to every call that needs it,
@@ -12,13 +12,15 @@ pub struct Resources {
     level: Level,
     #[expect(clippy::vec_box, reason = "connections hold them boxed, and boxes move between there and here")]
     spare: Vec<Box<Assembly>>,
+    /// Vectors that gathered long messages before and may again.
+    long: Vec<Vec<u8>>,
     held_bytes: usize,
 }
 
 impl Resources {
     /// Nothing held yet, with the best kernels of this machine.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, level: Level::detect(), spare: Vec::new(), held_bytes: 0 }
+        Self { limits, level: Level::detect(), spare: Vec::new(), long: Vec::new(), held_bytes: 0 }
     }
 
     /// Uses other kernels than the detected ones, for a test or a bench.
@@ -42,13 +44,27 @@ impl Resources {
         self.held_bytes
     }
 
+    /// Gives a vector to gather a long message in, so that the next one allocates nothing: mostly one
+    /// that such a message was sent from. It is dropped when there are enough.
+    pub fn give(&mut self, mut long: Vec<u8>) {
+        if self.long.len() < LONG_SPARES_MAX && long.capacity() <= LONG_SPARE_BYTES_MAX {
+            long.clear();
+            self.long.push(long);
+        }
+    }
+
+    /// One of those, if it holds `bytes` or more.
+    pub(crate) fn take_longer(&mut self, bytes: usize) -> Option<Vec<u8>> {
+        let position = self.long.iter().rposition(|long| long.capacity() >= bytes)?;
+        Some(self.long.swap_remove(position))
+    }
+
     pub(crate) fn assembly(&mut self) -> Box<Assembly> {
         self.spare.pop().unwrap_or_default()
     }
 
     pub(crate) fn recycle(&mut self, mut assembly: Box<Assembly>) {
-        self.let_go(assembly.held_bytes());
-        assembly.clear();
+        assembly.clear(self);
         if self.spare.len() < SPARE_ASSEMBLIES_MAX {
             self.spare.push(assembly);
         }

@@ -119,8 +119,7 @@ fn single_bytes_do_not_prolong_a_request() {
     let mut sent = 0;
     while peer.try_send(b"G") && sent < 400 {
         sent += 1;
-        std::thread::sleep(Duration::from_millis(50));
-        if !peer.is_quiet_for(Duration::from_millis(1)) {
+        if !peer.is_quiet_for(Duration::from_millis(50)) {
             break;
         }
     }

@@ -9,10 +9,6 @@ use wsring_tests::{PATIENCE, Peer, Served, serve, settings, wait_until};
 
 const SHORT: Duration = Duration::from_millis(300);
 
-fn no_pings() -> Settings {
-    Settings { ping_interval: None, ..settings() }
-}
-
 /// Tells of pongs and of the end.
 struct Listens(Sender<String>);
 
@@ -86,7 +82,7 @@ fn any_byte_after_a_ping_is_a_sign_of_life() {
 
 #[test]
 fn no_pings_when_they_are_off() {
-    let server = serve_echo(no_pings());
+    let server = serve_echo(settings());
     let mut peer = Peer::open(server.address(), "/");
     assert!(peer.is_quiet_for(5 * SHORT));
     peer.echo(b"and it is still there");
@@ -94,7 +90,7 @@ fn no_pings_when_they_are_off() {
 
 #[test]
 fn a_connection_without_messages_is_closed_with_1001_and_pongs_do_not_count() {
-    let server = serve_echo(Settings { idle_timeout: Some(3 * SHORT), ..no_pings() });
+    let server = serve_echo(Settings { idle_timeout: Some(3 * SHORT), ..settings() });
     let mut talking = Peer::open(server.address(), "/");
     let mut silent = Peer::open(server.address(), "/");
     for _ in 0..8 {
@@ -111,7 +107,7 @@ fn a_connection_without_messages_is_closed_with_1001_and_pongs_do_not_count() {
 
 #[test]
 fn a_connection_that_talks_all_the_time_has_its_lifetime_and_no_more() {
-    let server = serve_echo(Settings { lifetime_max: Some(3 * SHORT), ..no_pings() });
+    let server = serve_echo(Settings { lifetime_max: Some(3 * SHORT), ..settings() });
     let began = Instant::now();
     let mut peer = Peer::open(server.address(), "/");
     let (code, reason) = loop {
@@ -129,7 +125,7 @@ fn a_connection_that_talks_all_the_time_has_its_lifetime_and_no_more() {
 #[test]
 fn a_peer_that_does_not_answer_a_close_is_cut_off() {
     let server =
-        serve_echo(Settings { lifetime_max: Some(SHORT), close_timeout: SHORT, linger_timeout: SHORT, ..no_pings() });
+        serve_echo(Settings { lifetime_max: Some(SHORT), close_timeout: SHORT, linger_timeout: SHORT, ..settings() });
     let mut peer = Peer::open(server.address(), "/");
     assert_eq!(peer.closed().0, 1001);
     peer.ended();
@@ -143,7 +139,7 @@ fn a_peer_that_does_not_answer_a_close_is_cut_off() {
 
 #[test]
 fn an_opened_connection_outlives_the_handshake_timeout() {
-    let server = serve_echo(Settings { handshake_timeout: SHORT, ..no_pings() });
+    let server = serve_echo(Settings { handshake_timeout: SHORT, ..settings() });
     let mut peer = Peer::open(server.address(), "/");
     std::thread::sleep(3 * SHORT);
     peer.echo(b"still there");
@@ -151,7 +147,7 @@ fn an_opened_connection_outlives_the_handshake_timeout() {
 
 #[test]
 fn the_peer_s_close_ends_it_with_its_code() {
-    let (server, told) = listening(no_pings());
+    let (server, told) = listening(settings());
     let table: [(Vec<u8>, &str, Option<u16>); 4] = [
         (wire::close(1000, "bye"), "closed 1000 true", Some(1000)),
         (wire::close(4999, ""), "closed 4999 true", Some(4999)),

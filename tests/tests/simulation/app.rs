@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wsring::{
-    Answer, CloseCode, Closed, Conn, ConnectionId, Deferred, Handler, Message, Response, Sent, Server, Settings,
-    SlowPeer, Topic, Upgrade,
+    Answer, CloseCode, Closed, Conn, ConnectionId, Deferred, Handler, Message, Response, Sent, Server,
+    Settings, SlowPeer, Topic, Upgrade,
 };
 
 /// What was called on the handlers. A handler must not panic to tell of a fault, since the engine
@@ -216,7 +216,9 @@ pub(crate) fn decide(deferred: Deferred, policy: SlowPeer, shared: &Shared) {
     let request = deferred.request();
     let client = request.path().rsplit('/').next().and_then(|number| number.parse().ok());
     match request.query() {
-        Some("accept") => deferred.accept(Member::new(client.unwrap_or(usize::MAX), Duty::Echo, policy, shared)),
+        Some("accept") => {
+            deferred.accept(Member::new(client.unwrap_or(usize::MAX), Duty::Echo, policy, shared))
+        }
         Some("reject") => deferred.reject(Response::text(403, "not you either\n")),
         _ => drop(deferred),
     }

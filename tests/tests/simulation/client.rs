@@ -1,16 +1,15 @@
 //! One client of a scenario: it follows its plan, answers what has to be answered, and compares
 //! everything that comes with what was to come.
 
+mod hearing;
+
 use crate::plan::{End, Expect, Plan, Step};
 use crate::random::Random;
-use crate::wire::{self, FIN, Incoming, Reader};
+use crate::wire::{self, FIN, Reader};
 use std::collections::{BTreeMap, VecDeque};
 use wsring::SlowPeer;
 use wsring_io::Time;
 use wsring_io::sim::{Network, Peer};
-
-/// The proof for the key of every handshake here (RFC 6455 section 1.3).
-const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 /// What may go otherwise than planned.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +46,10 @@ pub(crate) struct Client {
     pub(crate) state: State,
     pub(crate) plan: Plan,
     pub(crate) switched_at: Option<Time>,
+    /// When it first said anything.
+    pub(crate) spoke_at: Option<Time>,
+    /// When anything last happened here that is not the answer to a Ping.
+    pub(crate) news: Time,
     rules: Rules,
     peer: Peer,
     random: Random,
@@ -71,7 +74,14 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(network: &Network, shard: usize, number: usize, plan: Plan, rules: Rules, random: Random) -> Self {
+    pub(crate) fn new(
+        network: &Network,
+        shard: usize,
+        number: usize,
+        plan: Plan,
+        rules: Rules,
+        random: Random,
+    ) -> Self {
         let mut random = random;
         let slow_bytes = if random.percent(25) { 300 } else { 0 };
         Self {
@@ -79,6 +89,8 @@ impl Client {
             state: State::Running,
             plan,
             switched_at: None,
+            spoke_at: None,
+            news: network.now(),
             rules,
             peer: network.peer(shard),
             random,
@@ -102,8 +114,12 @@ impl Client {
         if self.is_over() {
             return false;
         }
+        let before = (self.expected.len(), self.plan.steps.len(), self.heard.len(), self.state);
         let has_read = self.read(now);
         let has_stepped = !self.is_over() && self.step(now);
+        if before != (self.expected.len(), self.plan.steps.len(), self.heard.len(), self.state) {
+            self.news = now;
+        }
         self.has_written = !self.is_over() && self.write();
         has_read || has_stepped || self.has_written
     }
@@ -164,197 +180,9 @@ impl Client {
         )
     }
 
-    fn read(&mut self, now: Time) -> bool {
-        if now < self.reads_from {
-            return false;
-        }
-        let most = self.random.pick(&[1, 100, 3_000, 1 << 20, 1 << 20]);
-        let bytes = self.peer.read_at_most(most);
-        if !bytes.is_empty() {
-            self.take(&bytes, now);
-            return true;
-        }
-        if self.peer.is_eof() {
-            self.ended();
-            return true;
-        }
-        if self.peer.is_reset() {
-            // Its last words may cross the server's end.
-            let has_all = self.plan.end == End::Violate && self.expected == [Expect::Eof];
-            let is_cut_off = has_all || self.is_draining && self.switched_at.is_none();
-            if !self.rules.may_end_early && !is_cut_off && !matches!(self.state, State::Dismissed(_)) {
-                self.fail("the connection broke");
-            }
-            self.state = State::Broken;
-            return true;
-        }
-        false
-    }
-
-    fn ended(&mut self) {
-        let is_whole = match &self.speech {
-            Speech::Http(bytes) => bytes.is_empty(),
-            Speech::WebSocket(reader) => reader.is_between_messages(),
-        };
-        let dismissed = matches!(self.state, State::Dismissed(_));
-        let is_cut_off = self.is_draining && self.switched_at.is_none();
-        let is_planned = is_cut_off || self.expected.front().is_none_or(|expect| *expect == Expect::Eof);
-        if !is_whole && !self.rules.may_end_early {
-            self.fail("the stream ends within a message");
-        }
-        if !is_planned && !dismissed && !self.rules.may_end_early {
-            self.fail("the stream ends early");
-        }
-        self.state = State::Ended;
-    }
-
-    fn take(&mut self, bytes: &[u8], now: Time) {
-        match &mut self.speech {
-            Speech::Http(pending) => pending.extend_from_slice(bytes),
-            Speech::WebSocket(reader) => reader.push(bytes),
-        }
-        while let Speech::Http(_) = self.speech {
-            if !self.answer(now) {
-                return;
-            }
-        }
-        loop {
-            let Speech::WebSocket(reader) = &mut self.speech else { return };
-            match reader.next() {
-                Ok(None) => return,
-                Ok(Some(incoming)) => self.incoming(incoming),
-                Err(fault) => self.fail(&fault),
-            }
-        }
-    }
-
-    /// Takes one HTTP answer; says whether there was a whole one.
-    fn answer(&mut self, now: Time) -> bool {
-        let head_only = matches!(self.expected.front(), Some(Expect::Answer { head_only: true, .. }));
-        let Speech::Http(pending) = &mut self.speech else { return false };
-        let answer = match wire::answer(pending, head_only) {
-            Ok(Some(answer)) => answer,
-            Ok(None) => return false,
-            Err(fault) => self.fail(&fault),
-        };
-        pending.drain(..answer.taken);
-        let rest = std::mem::take(pending);
-        match self.expected.pop_front() {
-            Some(Expect::Answer { status, body, .. })
-                if status == answer.status && body.as_ref().is_none_or(|body| *body == answer.body) =>
-            {
-                self.speech = Speech::Http(rest);
-            }
-            Some(Expect::Switch) if answer.status == 101 => {
-                let accept = wire::field(&answer.head, "Sec-WebSocket-Accept");
-                if accept != Some(ACCEPT) || wire::field(&answer.head, "Upgrade") != Some("websocket") {
-                    self.fail(&format!("the handshake was answered with {:?}", answer.head));
-                }
-                self.switched_at = Some(now);
-                let mut reader = Reader::default();
-                reader.push(&rest);
-                self.speech = Speech::WebSocket(reader);
-            }
-            // What was not there in time is refused; nothing else is.
-            Some(_) if self.rules.may_end_early && matches!(answer.status, 408 | 503) => {
-                self.dismissed(None);
-                self.speech = Speech::Http(rest);
-            }
-            other => {
-                let other = other.as_ref().map(shown);
-                self.fail(&format!("answered {:?}, not {other:?}", answer.head))
-            }
-        }
-        true
-    }
-
-    fn incoming(&mut self, incoming: Incoming) {
-        match incoming {
-            Incoming::Ping(payload) => {
-                if payload.len() != 8 {
-                    self.fail("a Ping that is not the server's");
-                }
-                self.say(FIN | wire::PONG, &payload);
-            }
-            Incoming::Message { opcode, payload } if self.plan.is_in_room => self.hear(opcode, &payload),
-            Incoming::Message { opcode, payload } => self.expect(&Expect::Message { opcode, payload }),
-            Incoming::Pong(payload) => self.expect(&Expect::Pong(payload)),
-            Incoming::Close { code, reason } => self.closed(code, reason),
-        }
-    }
-
-    /// What came has to come next; a policy may have refused messages before it.
-    fn expect(&mut self, came: &Expect) {
-        if self.rules.policy != SlowPeer::Pause {
-            let may_skip = |expect: &Expect| matches!(expect, Expect::Message { .. }) && expect != came;
-            while self.expected.front().is_some_and(may_skip) {
-                self.expected.pop_front();
-            }
-        }
-        if self.expected.front() != Some(came) {
-            self.fail(&format!("{} came", shown(came)));
-        }
-        self.expected.pop_front();
-    }
-
-    /// A message of the room, from itself perhaps.
-    fn hear(&mut self, opcode: u8, payload: &[u8]) {
-        let text = std::str::from_utf8(payload).unwrap_or("");
-        let mut parts = text.split(':').map_while(|part| part.parse::<usize>().ok());
-        let (Some(publisher), Some(number), wire::TEXT) = (parts.next(), parts.next(), opcode) else {
-            self.fail(&format!("{text:?} was not published"));
-        };
-        let next = self.heard.get(&publisher).map(|last| last + 1);
-        let next = if publisher == self.number { Some(next.unwrap_or(0)) } else { next };
-        let is_next = next.is_none_or(|next| number == next || number > next && self.rules.room_may_gap);
-        if !is_next {
-            self.fail(&format!("message {number} of {publisher} came, not {next:?}"));
-        }
-        self.heard.insert(publisher, number);
-    }
-
     /// The last message heard of a publisher.
     pub(crate) fn last_heard(&self, publisher: usize) -> Option<usize> {
         self.heard.get(&publisher).copied()
-    }
-
-    fn closed(&mut self, code: Option<u16>, reason: String) {
-        let skips = |expect: &Expect| matches!(expect, Expect::Message { .. });
-        while self.rules.policy != SlowPeer::Pause && self.expected.front().is_some_and(skips) {
-            self.expected.pop_front();
-        }
-        match self.expected.front() {
-            Some(Expect::Close { code: planned, reason: why })
-                if *planned == code && why.as_ref().is_none_or(|why| *why == reason) =>
-            {
-                self.expected.pop_front();
-            }
-            _ => self.dismissed(code),
-        }
-        if !self.has_sent_close {
-            // Section 5.5.1: answered with the same code.
-            let payload = code.map_or(Vec::new(), |code| wire::close_payload(code, ""));
-            self.say(FIN | wire::CLOSE, &payload);
-            self.half_close_wanted |= self.plan.end == End::Violate;
-        }
-        self.plan.steps.clear();
-    }
-
-    /// The server ends it before the plan does.
-    fn dismissed(&mut self, code: Option<u16>) {
-        let is_allowed = match code {
-            // A drain, once everything is settled; idle or too old.
-            Some(1001) => self.expected.is_empty() || self.rules.may_end_early,
-            Some(1008) | None => self.rules.may_end_early,
-            Some(1013) => self.rules.policy == SlowPeer::Close,
-            _ => false,
-        };
-        if !is_allowed {
-            self.fail(&format!("a Close with {code:?} came"));
-        }
-        self.state = State::Dismissed(code);
-        self.expected.clear();
-        self.plan.steps.clear();
     }
 
     fn say(&mut self, first: u8, payload: &[u8]) {
@@ -376,9 +204,11 @@ impl Client {
         let Some(step) = self.plan.steps.pop_front() else { return false };
         match step {
             Step::Say { bytes, expect } => {
-                self.has_sent_close |= bytes.first() == Some(&(FIN | wire::CLOSE)) && self.switched_at.is_some();
+                self.has_sent_close |=
+                    bytes.first() == Some(&(FIN | wire::CLOSE)) && self.switched_at.is_some();
                 self.has_sent_close |= matches!(expect.first(), Some(Expect::Close { reason: None, .. }))
                     && self.plan.end == End::Close;
+                self.spoke_at.get_or_insert(now);
                 self.outbox = bytes;
                 self.expected.extend(expect);
             }

@@ -7,40 +7,59 @@
 mod app;
 mod client;
 mod plan;
+mod policies;
+mod probe;
 mod random;
 mod scenario;
 mod seeds;
+mod timeouts;
 mod wire;
 mod world;
 
-use scenario::{Mood, run};
-use seeds::{Replay, seeds};
+use scenario::{Mood, Outcome, run};
+use seeds::{Replay, is_many, seeds};
 
-fn run_all(mood: Mood, usual: u64, test: &'static str) {
+/// Runs the seeds; says what they came to together.
+fn run_all(mood: Mood, usual: u64, test: &'static str) -> Outcome {
+    let mut sum = Outcome::default();
     for seed in seeds(usual) {
         let _replay = Replay { seed, test };
-        run(seed, mood);
+        sum.add(&run(seed, mood));
+    }
+    sum
+}
+
+/// Over many seeds every close code that can come has come.
+fn check_codes(sum: &Outcome, codes: &[u16]) {
+    for code in codes {
+        assert!(!is_many() || sum.codes.contains_key(code), "{code} never came: {sum:?}");
     }
 }
 
 #[test]
 fn every_answer_comes_when_no_connection_breaks() {
-    run_all(Mood::Strict, 150, "every_answer_comes_when_no_connection_breaks");
+    let sum = run_all(Mood::Strict, 150, "every_answer_comes_when_no_connection_breaks");
+    assert_eq!((sum.dropped, sum.cut_off), (0, 0));
+    assert!(!is_many() || sum.queued > 0 && sum.drained > 0, "{sum:?}");
+    check_codes(&sum, &[1000, 1001, 1002, 1006, 1007, 1009, 4000]);
 }
 
 #[test]
 fn a_slow_peer_loses_what_the_policy_says_and_nothing_else() {
-    run_all(Mood::Policy, 100, "a_slow_peer_loses_what_the_policy_says_and_nothing_else");
+    let sum = run_all(Mood::Policy, 150, "a_slow_peer_loses_what_the_policy_says_and_nothing_else");
+    assert!(!is_many() || sum.dropped > 0, "{sum:?}");
+    check_codes(&sum, &[1013]);
 }
 
 #[test]
 fn answers_are_right_as_far_as_they_come() {
-    run_all(Mood::Broken, 100, "answers_are_right_as_far_as_they_come");
+    run_all(Mood::Broken, 150, "answers_are_right_as_far_as_they_come");
 }
 
 #[test]
 fn deadlines_end_connections_in_order() {
-    run_all(Mood::Hasty, 100, "deadlines_end_connections_in_order");
+    let sum = run_all(Mood::Hasty, 150, "deadlines_end_connections_in_order");
+    assert!(!is_many() || sum.cut_off > 0, "{sum:?}");
 }
 
 #[test]

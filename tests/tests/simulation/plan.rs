@@ -9,7 +9,10 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     /// Bytes to write, and what should come of them.
-    Say { bytes: Vec<u8>, expect: Vec<Expect> },
+    Say {
+        bytes: Vec<u8>,
+        expect: Vec<Expect>,
+    },
     /// Goes on after a while.
     Think(Duration),
     /// Takes nothing in for a while, then goes on.
@@ -28,11 +31,21 @@ pub(crate) enum Step {
 /// What a server has to answer, in this order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Expect {
-    Answer { status: u16, body: Option<Vec<u8>>, head_only: bool },
+    Answer {
+        status: u16,
+        body: Option<Vec<u8>>,
+        head_only: bool,
+    },
     Switch,
-    Message { opcode: u8, payload: Vec<u8> },
+    Message {
+        opcode: u8,
+        payload: Vec<u8>,
+    },
     Pong(Vec<u8>),
-    Close { code: Option<u16>, reason: Option<String> },
+    Close {
+        code: Option<u16>,
+        reason: Option<String>,
+    },
     /// The end of the stream.
     Eof,
 }
@@ -171,7 +184,8 @@ impl<'a> Planner<'a> {
     }
 
     fn refused(&mut self) {
-        let (target, status) = self.random.pick(&[("/refused", 403), ("/later/0?reject", 403), ("/later/0?drop", 503)]);
+        let (target, status) =
+            self.random.pick(&[("/refused", 403), ("/later/0?reject", 403), ("/later/0?drop", 503)]);
         let expect = Expect::Answer { status, body: None, head_only: false };
         self.say(handshake(target).into_bytes(), vec![expect, Expect::Eof]);
     }
@@ -257,7 +271,8 @@ impl<'a> Planner<'a> {
     }
 
     fn payload(&mut self, total: usize) -> (u8, Vec<u8>) {
-        const LENGTHS: [usize; 13] = [0, 1, 2, 125, 126, 127, 1_000, 4_090, 16_384, 65_535, 65_536, 100_000, 300_000];
+        const LENGTHS: [usize; 13] =
+            [0, 1, 2, 125, 126, 127, 1_000, 4_090, 16_384, 65_535, 65_536, 100_000, 300_000];
         let length = match self.random.below(3) {
             0 => self.random.below(200),
             1 => self.random.below(5_000),

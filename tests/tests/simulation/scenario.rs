@@ -5,6 +5,7 @@ use crate::client::{Client, Rules, State};
 use crate::plan::{Bounds, End, Planner};
 use crate::random::Random;
 use crate::world::{Setup, TICK, World};
+use std::collections::BTreeMap;
 use std::time::Duration;
 use wsring::{Drain, Limits, Placement, Settings, SlowPeer};
 use wsring_io::sim::{Config, Faults};
@@ -26,7 +27,7 @@ pub(crate) enum Mood {
 const ROUNDS_MAX: usize = 400_000;
 
 /// Time without any news from a client after which its plan is given up, when deadlines may pass.
-const PATIENCE: Duration = Duration::from_secs(400);
+const PATIENCE: Duration = Duration::from_secs(100);
 
 /// Time after which nothing more is on its way, not even from other clients.
 const QUIET: Duration = Duration::from_secs(5);
@@ -41,8 +42,41 @@ struct Scenario {
     random: Random,
 }
 
-/// Runs a seed and says the hash of what happened.
-pub(crate) fn run(seed: u64, mood: Mood) -> u64 {
+/// What a run came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    /// Of everything that happened on the network.
+    pub(crate) hash: u64,
+    /// WebSockets that opened.
+    pub(crate) opened: usize,
+    pub(crate) messages: usize,
+    /// Messages that had to wait, and that were refused.
+    pub(crate) queued: usize,
+    pub(crate) dropped: usize,
+    pub(crate) drained: usize,
+    /// Connections cut off at the deadline of the drain.
+    pub(crate) cut_off: usize,
+    /// How often handlers were told of each close code.
+    pub(crate) codes: BTreeMap<u16, usize>,
+}
+
+impl Outcome {
+    /// Adds another run's counts.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.opened += other.opened;
+        self.messages += other.messages;
+        self.queued += other.queued;
+        self.dropped += other.dropped;
+        self.drained += other.drained;
+        self.cut_off += other.cut_off;
+        for (code, count) in &other.codes {
+            *self.codes.entry(*code).or_default() += count;
+        }
+    }
+}
+
+/// Runs a seed and checks everything that has to hold.
+pub(crate) fn run(seed: u64, mood: Mood) -> Outcome {
     let mut scenario = Scenario::new(seed, mood);
     scenario.play();
     scenario.drain();
@@ -76,14 +110,13 @@ impl Scenario {
                 panic!("the run never ends: {states:#?}, {}", self.world.describe());
             }
             let busy = self.round(None);
-            if busy {
-                news = self.world.now();
-            }
+            // Where clients are pinged something happens for ever.
+            let pinged = self.world.setup.settings.ping_interval.is_some();
+            let last = self.clients.iter().map(|client| client.news).max();
+            news = if busy && !pinged { self.world.now() } else { last.map_or(news, |last| news.max(last)) };
             let silence = self.world.now().since(news);
-            if silence > QUIET && self.clients.iter().all(Client::is_settled) {
-                return;
-            }
-            if self.mood != Mood::Strict && silence > PATIENCE {
+            let settled = self.clients.iter().all(Client::is_settled);
+            if settled && silence > QUIET || self.mood != Mood::Strict && silence > PATIENCE {
                 return;
             }
         }
@@ -154,7 +187,7 @@ impl Scenario {
         let stay = |client: &&Client| client.plan.is_in_room && client.plan.end == End::Stay;
         for listener in self.clients.iter().filter(stay) {
             for publisher in self.clients.iter().filter(stay).filter(|client| client.plan.published > 0) {
-                let came_first = listener.switched_at <= publisher.switched_at;
+                let came_first = listener.switched_at < publisher.spoke_at;
                 let last = listener.last_heard(publisher.number);
                 let all = last == Some(publisher.plan.published - 1);
                 let missed = !came_first && last.is_none();
@@ -163,7 +196,7 @@ impl Scenario {
         }
     }
 
-    fn finish(mut self) -> u64 {
+    fn finish(mut self) -> Outcome {
         // What is still on its way.
         for _ in 0..200 {
             self.round(None);
@@ -176,9 +209,25 @@ impl Scenario {
                 assert!(client.is_over(), "client {} was not ended: {:?}", client.number, client.state);
             }
         }
-        let hash = self.world.network.trace_hash();
+        let outcome = self.outcome();
         self.world.check_end();
-        hash
+        outcome
+    }
+
+    fn outcome(&self) -> Outcome {
+        let cut_off = self.world.reports.iter().map(|report| report.cut_off).sum();
+        let mut outcome = Outcome { hash: self.world.network.trace_hash(), cut_off, ..Outcome::default() };
+        for entry in self.world.shared.book().entries.values() {
+            outcome.opened += entry.opened;
+            outcome.messages += entry.messages;
+            outcome.queued += entry.queued;
+            outcome.dropped += entry.dropped;
+            outcome.drained += entry.drained;
+            for (code, _) in &entry.closed {
+                *outcome.codes.entry(*code).or_default() += 1;
+            }
+        }
+        outcome
     }
 
     /// What the handler was told of the end.

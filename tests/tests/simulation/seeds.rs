@@ -12,6 +12,12 @@ pub(crate) fn seeds(usual: u64) -> Range<u64> {
     }
 }
 
+/// Whether so many seeds run that everything that can happen does.
+pub(crate) fn is_many() -> bool {
+    let seeds = seeds(150);
+    seeds.end - seeds.start >= 150
+}
+
 /// While it lives, a panic prints the command that runs the seed again.
 pub(crate) struct Replay {
     pub(crate) seed: u64,
@@ -23,7 +29,9 @@ impl Drop for Replay {
         if std::thread::panicking() {
             let Self { seed, test } = self;
             eprintln!("\nseed {seed} failed; to replay it:");
-            eprintln!("  WSRING_SIM_SEED={seed} cargo test --release -p wsring-tests --test simulation -- {test}\n");
+            eprintln!(
+                "  WSRING_SIM_SEED={seed} cargo test --release -p wsring-tests --test simulation -- {test}\n"
+            );
         }
     }
 }

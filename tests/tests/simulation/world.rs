@@ -115,7 +115,11 @@ impl World {
     /// A shard is done: nothing may be left with it.
     fn end(&mut self, shard: usize) {
         let Some(ended) = self.shards[shard].take() else { return };
-        assert_eq!((ended.sessions(), ended.held_bytes(), ended.topics()), (0, 0, 0), "shard {shard} has ended");
+        assert_eq!(
+            (ended.sessions(), ended.held_bytes(), ended.topics()),
+            (0, 0, 0),
+            "shard {shard} has ended"
+        );
         ended.io().assert_quiet();
     }
 

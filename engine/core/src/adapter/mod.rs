@@ -31,8 +31,9 @@
 //! difference lies in what tokio-uring can ask of the kernel:
 //!
 //! * **Memory.** A pending read owns its buffer, so an idle connection keeps
-//!   [`Options::buffer_bytes`], its task and some two kilobytes of state. A shard's connections share
-//!   one ring of buffers, and an idle one keeps less than 256 bytes of ours.
+//!   [`Options::buffer_bytes`] besides its task and its state: 7.6 KiB in all with a buffer of 4 KiB
+//!   (resident memory of `echo_tokio_uring`, the slope from 500 to 4,500 connections). A shard's
+//!   connections share one ring of buffers, and an idle one keeps less than 256 bytes of ours.
 //! * **System calls.** tokio-uring sleeps in epoll on the ring's descriptor, so each turn of its loop is
 //!   an epoll wait and a submission; a shard's turn is one enter. Every read and every write is
 //!   an operation of its own with a completion of its own; a shard's receive is armed once and a send
@@ -40,7 +41,9 @@
 //! * **Cores.** A runtime is one thread. Use one per core with listeners that share the port, as the
 //!   example `echo_tokio_uring` does; connections do not move between them.
 //!
-//! `compare wsring tokio-uring` in `benches/` measures both with the same load.
+//! `compare wsring tokio-uring` in `benches/` measures both with the same load. In November 2026, on Linux
+//! 6.18 with two busy cores, an echo over 200 connections cost the adapter 1.4 times the CPU time of a shard
+//! (20 B: 1.37 to 1.45 over four rounds; 1 KiB: 1.26 to 1.52).
 //!
 //! # Rules of tokio-uring that matter here
 //!

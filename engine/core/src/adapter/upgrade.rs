@@ -60,7 +60,8 @@ impl Upgrade {
                 rest: head.into_rest(),
             }),
             Err(Error::Refused(refusal)) => {
-                answer(&mut transport, &options, &refusal.clone().into(), WriteAs { head_only, close: true }).await;
+                answer(&mut transport, &options, &refusal.clone().into(), WriteAs { head_only, close: true })
+                    .await;
                 Err(Error::Refused(refusal))
             }
             Err(error) => Err(error),

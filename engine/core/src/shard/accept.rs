@@ -37,10 +37,9 @@ impl<I: Io> Shard<I> {
     /// The other shard that a new connection goes to, if it does not stay here; counts it there.
     fn place(&self) -> Option<usize> {
         let local = &self.local;
-        if self.accept != Accept::Closed && local.settings.placement == Placement::HandOver {
-            if let Some(shard) = local.cluster.place(self.room()) {
-                return (shard != local.shard).then_some(shard);
-            }
+        let spreads = self.accept != Accept::Closed && local.settings.placement == Placement::HandOver;
+        if let Some(shard) = spreads.then(|| local.cluster.place(self.room())).flatten() {
+            return (shard != local.shard).then_some(shard);
         }
         // Where no table has room it has a place here at least: it was accepted.
         local.cluster.opened(local.shard);

@@ -7,6 +7,9 @@ use std::time::Duration;
 use wsring_io::{CloseHow, Io, Op, Socket, Time};
 use wsring_proto::CloseCode;
 
+/// Turns of a drain: what was submitted as it began, hand-overs among it, is carried out in the second.
+const TURNS_MIN: u32 = 2;
+
 /// A drain under way.
 pub(super) struct Draining {
     began: Time,
@@ -17,11 +20,15 @@ pub(super) struct Draining {
     cut_off: usize,
     /// Whether the deadline has passed.
     over: bool,
+    turns: u32,
 }
 
 impl Draining {
     /// When there is something to do.
     pub(super) fn next(&self) -> Option<Time> {
+        if self.turns < TURNS_MIN {
+            return Some(self.began);
+        }
         let deadline = (!self.over).then(|| self.began.after(self.drain.deadline));
         let tell = (self.told < self.sockets.len()).then(|| self.began.after(self.share(self.told)));
         earliest(deadline, tell)
@@ -45,12 +52,13 @@ impl<I: Io> Shard<I> {
         let sockets = self.table.sockets();
         tracing::info!(shard = self.local.shard, connections = sockets.len(), "draining");
         let began = self.local.now;
-        self.draining = Some(Draining { began, drain, sockets, told: 0, cut_off: 0, over: false });
+        self.draining = Some(Draining { began, drain, sockets, told: 0, cut_off: 0, over: false, turns: 0 });
     }
 
     /// Tells the connections whose time has come; cuts off what is left at the deadline.
     pub(super) fn drain_on(&mut self) {
         let Some(mut draining) = self.draining.take() else { return };
+        draining.turns = draining.turns.saturating_add(1);
         let passed = self.local.now.since(draining.began);
         while draining.told < draining.sockets.len() && draining.share(draining.told) <= passed {
             let socket = draining.sockets[draining.told];
@@ -65,10 +73,15 @@ impl<I: Io> Shard<I> {
         self.draining = Some(draining);
     }
 
-    /// The last report, once nothing is left.
+    /// The last report, once nothing is left and nothing is on its way here from the acceptor.
     pub(super) fn report(&self) -> Option<DrainReport> {
-        let draining =
-            self.draining.as_ref().filter(|_| self.table.len() == 0 && self.openings.is_empty())?;
+        let draining = self.draining.as_ref().filter(|draining| draining.turns >= TURNS_MIN)?;
+        if self.table.len() > 0 || !self.openings.is_empty() {
+            return None;
+        }
+        if !self.local.cluster.retire(self.local.shard) && !draining.over {
+            return None;
+        }
         let connections = draining.sockets.len();
         let cut_off = draining.cut_off;
         Some(DrainReport { connections, closed: connections.saturating_sub(cut_off), cut_off })

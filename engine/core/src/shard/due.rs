@@ -61,7 +61,11 @@ impl<I: Io> Shard<I> {
             Due::Later(_) | Due::Never => {}
             Due::Limit => return self.over_limit(socket),
             Due::Ping => self.ping(socket),
-            Due::NoPong => self.close(socket, CloseCode::POLICY, "no answer to a Ping"),
+            // Nobody there to shake hands with: should the peer wake up, it finds the reason.
+            Due::NoPong => {
+                self.close(socket, CloseCode::POLICY, "no answer to a Ping");
+                return self.finish(socket);
+            }
             Due::Idle => self.close(socket, CloseCode::GOING_AWAY, "idle"),
             Due::Lifetime => {
                 self.close(socket, CloseCode::GOING_AWAY, "connected for the longest time allowed")

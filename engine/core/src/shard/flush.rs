@@ -1,8 +1,7 @@
 //! The end of a turn: each connection's output leaves as one send.
 
 use super::Shard;
-use super::output::Shape;
-use super::session::Phase;
+use super::output::{Shape, append};
 use crate::limits::COALESCE_BYTES_MAX;
 use wsring_io::{CloseHow, Io, Op, Outgoing, Socket};
 
@@ -11,6 +10,7 @@ impl<I: Io> Shard<I> {
     pub(super) fn flush(&mut self) {
         for number in 0..self.outputs.used() {
             self.flush_one(number);
+            self.outputs.at(number).relax(&mut self.io);
         }
         self.outputs.reset();
     }
@@ -20,11 +20,11 @@ impl<I: Io> Shard<I> {
         let output = self.outputs.at(number);
         let Some(session) = self.table.get(socket) else { return output.discard(&mut self.io) };
         session.output = 0;
-        if matches!(session.phase, Phase::Closing) {
+        if session.is_closing() {
             return output.discard(&mut self.io);
         }
         let (blocked, ending) = (session.flow.is_blocked(), session.ending);
-        match output.take() {
+        match output.take(&mut self.io) {
             Shape::Nothing => {
                 if ending && !blocked {
                     self.end(socket, CloseHow::Fin);
@@ -54,7 +54,7 @@ impl<I: Io> Shard<I> {
 
     /// The peer does not keep up: what follows waits.
     pub(super) fn send_pending(&mut self, socket: Socket, unsent: usize) {
-        if let Some(session) = self.table.get(socket) {
+        if let Some(session) = self.table.get(socket).filter(|session| !session.is_closing()) {
             session.flow.pending(unsent);
             self.check_high_water(socket);
         }
@@ -62,7 +62,7 @@ impl<I: Io> Shard<I> {
 
     /// What waited may go, and the connection may read on.
     pub(super) fn send_done(&mut self, socket: Socket) {
-        let Some(session) = self.table.get(socket) else { return };
+        let Some(session) = self.table.get(socket).filter(|session| !session.is_closing()) else { return };
         // The peer's acknowledgements are a sign of life.
         session.clock.heard = self.local.tick;
         session.flow.done();
@@ -78,7 +78,11 @@ impl<I: Io> Shard<I> {
             return;
         }
         if session.ending {
-            return self.end(socket, CloseHow::Fin);
+            // What this turn has added, a Close perhaps, is still to be sent.
+            if session.output == 0 {
+                self.end(socket, CloseHow::Fin);
+            }
+            return;
         }
         if std::mem::take(&mut session.flow.drain_wanted) && session.is_open_stream() {
             self.with_handler(socket, |handler, conn| handler.drain(conn));
@@ -104,27 +108,12 @@ impl<I: Io> Shard<I> {
         self.io.submit(Op::Send { socket, bytes: piece, notify: true });
     }
 
-    /// Stops reading from a peer that has the high-water mark waiting for it: whatever the policy,
-    /// its own input must not add more.
+    /// Stops reading from a peer that has too much waiting for it: its own input must not add more.
     fn check_high_water(&mut self, socket: Socket) {
         let Some(session) = self.table.get(socket) else { return };
         if session.flow.should_pause(&self.local.settings) {
             session.flow.paused = true;
             self.io.submit(Op::ReceiveStop(socket));
         }
-    }
-}
-
-fn append<I: Io>(io: &mut I, bytes: &mut Vec<u8>, piece: Outgoing) {
-    match piece {
-        Outgoing::Received { buffer, range } => {
-            bytes.extend_from_slice(&io.bytes(&buffer)[range]);
-            io.release(buffer);
-        }
-        Outgoing::Buffer { bytes: piece, start } => {
-            bytes.extend_from_slice(&piece[start..]);
-            io.restore(piece);
-        }
-        Outgoing::Shared(piece) => bytes.extend_from_slice(&piece),
     }
 }

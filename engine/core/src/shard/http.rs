@@ -5,6 +5,7 @@
 
 use super::hands::{After, Hands};
 use super::session::{Http, Phase, Stream};
+use crate::limits::UNSENT_ANSWERS_BYTES_MAX;
 use crate::route::{Endpoint, HttpRequest, Params};
 use crate::upgrade::{Upgrade, Verdict};
 use wsring_proto::handshake::Offer;
@@ -180,7 +181,10 @@ impl Hands<'_> {
 
     fn respond(&mut self, request: &Request<'_>, response: &Response, taken: usize) -> Step {
         let how = request.write_as();
-        let how = WriteAs { close: how.close || self.closing, ..how };
+        // Requests may come in faster than their answers go out; small ones may have large answers.
+        let unsent = self.session.flow.unsent_bytes() + self.output.len();
+        let close = how.close || self.closing || unsent >= UNSENT_ANSWERS_BYTES_MAX;
+        let how = WriteAs { close, ..how };
         self.output.compose(|bytes| response.write(bytes, how));
         if how.close { Step::Over(After::Finish) } else { Step::Next(taken) }
     }

@@ -167,6 +167,9 @@ impl<I: Io> Shard<I> {
         self.io.turn(deadline, &mut completions)?;
         self.local.now = self.io.now();
         self.local.tick = self.wheel.tick(self.local.now);
+        while let Some(long) = self.io.spare_long() {
+            self.resources.give(long);
+        }
         for completion in completions.drain(..) {
             self.complete(completion);
         }

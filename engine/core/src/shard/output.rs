@@ -1,6 +1,6 @@
 //! The output of one turn: what every connection has to send, gathered until the turn ends.
 
-use crate::limits::SHARED_COPY_BYTES_MAX;
+use crate::limits::{COALESCE_BYTES_MAX, SHARED_COPY_BYTES_MAX};
 use bytes::Bytes;
 use std::ops::Range;
 use wsring_io::{Io, Outgoing, Received, Socket};
@@ -80,8 +80,8 @@ impl Output {
     }
 
     /// What there is to send; leaves an empty output.
-    pub(crate) fn take(&mut self) -> Shape {
-        self.length = 0;
+    pub(crate) fn take<I: Io>(&mut self, io: &mut I) -> Shape {
+        let length = std::mem::take(&mut self.length);
         let alone = self.pieces.is_empty();
         match (&self.input, &self.shared, self.bytes.is_empty()) {
             (None, None, true) if alone => Shape::Nothing,
@@ -96,8 +96,24 @@ impl Output {
             (None, None, false) if alone => {
                 Shape::One(Outgoing::Buffer { bytes: std::mem::take(&mut self.bytes), start: 0 })
             }
+            _ if length <= COALESCE_BYTES_MAX => Shape::One(self.join(io, length)),
             _ => Shape::Many(std::mem::take(self)),
         }
+    }
+
+    /// All parts in one vector: up to some length the copy costs less than another send.
+    fn join<I: Io>(&mut self, io: &mut I, length: usize) -> Outgoing {
+        let mut all = io.spare();
+        all.reserve(length);
+        if let Some((buffer, range)) = self.input.take() {
+            append(io, &mut all, Outgoing::Received { buffer, range });
+        }
+        if let Some(shared) = self.shared.take() {
+            all.extend_from_slice(&shared);
+        }
+        self.pieces.drain(..).for_each(|piece| append(io, &mut all, piece));
+        all.append(&mut self.bytes);
+        Outgoing::Buffer { bytes: all, start: 0 }
     }
 
     /// The parts as owned sends, in order; a receive buffer is copied out and given back, since it
@@ -131,6 +147,14 @@ impl Output {
         }
     }
 
+    /// Gives back a vector that was not needed, so that what all connections keep for the next turn is
+    /// bounded in one place.
+    pub(crate) fn relax<I: Io>(&mut self, io: &mut I) {
+        if self.bytes.capacity() > 0 {
+            io.restore(std::mem::take(&mut self.bytes));
+        }
+    }
+
     fn settle(&mut self, shared: Bytes) {
         if shared.len() <= SHARED_COPY_BYTES_MAX {
             self.bytes.extend_from_slice(&shared);
@@ -153,6 +177,21 @@ pub(crate) fn copy_out<I: Io>(io: &mut I, buffer: Received, range: Range<usize>)
     bytes.extend_from_slice(&io.bytes(&buffer)[range]);
     io.release(buffer);
     Outgoing::Buffer { bytes, start: 0 }
+}
+
+/// Copies a piece to the end of a vector and gives it back.
+pub(super) fn append<I: Io>(io: &mut I, bytes: &mut Vec<u8>, piece: Outgoing) {
+    match piece {
+        Outgoing::Received { buffer, range } => {
+            bytes.extend_from_slice(&io.bytes(&buffer)[range]);
+            io.release(buffer);
+        }
+        Outgoing::Buffer { bytes: piece, start } => {
+            bytes.extend_from_slice(&piece[start..]);
+            io.restore(piece);
+        }
+        Outgoing::Shared(piece) => bytes.extend_from_slice(&piece),
+    }
 }
 
 /// The outputs of a turn, in the order in which their connections first had something to send.

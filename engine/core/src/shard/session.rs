@@ -126,6 +126,12 @@ impl Session {
         }
     }
 
+    /// Whether its Close was submitted: nothing may be asked of its socket any more, since `Closed`
+    /// may be among the completions that are being acted on.
+    pub(crate) fn is_closing(&self) -> bool {
+        matches!(self.phase, Phase::Closing)
+    }
+
     /// Whether frames can still be sent to it.
     pub(crate) fn is_open_stream(&self) -> bool {
         let open = match &self.phase {

@@ -103,9 +103,10 @@ fn round_trip(local: &Local, clock: &Clock, payload: &[u8]) -> Option<Duration> 
     matches.then(|| local.now.since(sent))
 }
 
-/// Section 5.5.1: a Close is answered with a Close, mostly of the same code.
+/// Section 5.5.1: a Close is answered with a Close of the same code; of the same reason as well, as
+/// browsers' tests of servers have it.
 fn closed(conn: &mut Conn<'_>, handler: &mut Option<Box<dyn Handler>>, reason: CloseReason<'_>) {
-    conn.append_close(CloseReason { code: reason.code, reason: "" });
+    conn.append_close(reason);
     if let Some(mut handler) = handler.take() {
         handler.close(conn.id, &Closed { code: reason.code, reason: reason.reason, clean: true });
     }

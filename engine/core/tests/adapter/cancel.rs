@@ -42,11 +42,7 @@ fn flush_may_be_dropped() {
             gave_up += 1;
         }
         socket.send_text("end").await?;
-        Ok::<_, Error>((gave_up, socket))
-            .map(|(gave_up, socket)| {
-                drop(socket);
-                gave_up
-            })
+        Ok::<_, Error>(gave_up)
     });
     let mut stream = open_raw(address);
     std::thread::sleep(Duration::from_millis(50));
@@ -106,6 +102,7 @@ fn for_each_may_be_left_and_taken_up_again() {
     let mut output = Vec::new();
     stream.read_to_end(&mut output).expect("the server ends the connection in order");
     assert_eq!(output, b"\x81\x01c\x81\x01d\x8A\x01!\x88\x00");
+    drop(stream);
     assert_eq!(served.join().expect("no panic").expect("no error"), b"abcd");
 }
 

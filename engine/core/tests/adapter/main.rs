@@ -25,7 +25,9 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// A server for one connection: where it listens, and what `work` returned.
-fn server<T, F>(work: impl FnOnce(tokio_uring::net::TcpStream) -> F + Send + 'static) -> (SocketAddr, JoinHandle<T>)
+fn server<T, F>(
+    work: impl FnOnce(tokio_uring::net::TcpStream) -> F + Send + 'static,
+) -> (SocketAddr, JoinHandle<T>)
 where
     T: Send + 'static,
     F: Future<Output = T>,
@@ -59,8 +61,7 @@ async fn check_echo<R: Role>(socket: &mut WebSocket<R>, message: OwnedMessage) {
 }
 
 /// Around each boundary of frame lengths and of the read buffer.
-const SIZES: [usize; 13] =
-    [0, 1, 125, 126, 127, 4081, 4082, 4096, 8192, 65535, 65536, 300_000, 1 << 20];
+const SIZES: [usize; 13] = [0, 1, 125, 126, 127, 4081, 4082, 4096, 8192, 65535, 65536, 300_000, 1 << 20];
 
 /// Bytes that differ from place to place, so that none can be lost or doubled unseen.
 fn payload(bytes: usize) -> Vec<u8> {

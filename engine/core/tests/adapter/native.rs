@@ -4,7 +4,8 @@ use crate::{SIZES, check_echo, echo, payload, run, server, text};
 use std::sync::mpsc;
 use wsring::adapter::{self, Options};
 use wsring::{
-    Client, CloseCode, Closed, Conn, ConnectOptions, ConnectionId, Drain, Handler, Kind, Message, Server, Settings,
+    Client, CloseCode, Closed, Conn, ConnectOptions, ConnectionId, Drain, Handler, Kind, Message, Server,
+    Settings,
 };
 
 fn one_shard() -> Settings {

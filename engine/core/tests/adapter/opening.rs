@@ -5,7 +5,7 @@ use crate::{PATIENCE, REQUEST, connect_raw, echo, masked, plain, raw_server, rea
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 use wsring::Response;
-use wsring::adapter::{self, Connect, Error, Options, OpeningError, Upgrade};
+use wsring::adapter::{self, Connect, Error, OpeningError, Options, Upgrade};
 
 #[test]
 fn bad_requests_are_refused_with_a_reason() {
@@ -22,9 +22,8 @@ fn bad_requests_are_refused_with_a_reason() {
         ("HTTP/1.0", good.replace("HTTP/1.1", "HTTP/1.0"), 400),
     ];
     for (what, request, status) in &table {
-        let (address, served) = server(|stream| async {
-            adapter::accept(stream, Options::default()).await.map(drop)
-        });
+        let (address, served) =
+            server(|stream| async { adapter::accept(stream, Options::default()).await.map(drop) });
         let mut stream = connect_raw(address);
         stream.write_all(request.as_bytes()).expect("it is written");
         let mut answer = String::new();
@@ -67,6 +66,7 @@ fn frames_right_behind_the_handshake_are_not_lost() {
         let mut output = Vec::new();
         stream.read_to_end(&mut output).expect("the server ends the connection in order");
         assert_eq!(output, [plain(0x81, b"early"), plain(0x88, b"")].concat());
+        drop(stream);
         served.join().expect("no panic").expect("a clean end");
     }
 }
@@ -104,7 +104,8 @@ fn headers_that_cannot_be_sent_are_the_callers_fault() {
 
 #[test]
 fn urls_that_cannot_be_reached() {
-    let table = [("http://localhost/", "ws://"), ("wss://localhost/", "wss://"), ("ws://127.0.0.1:1/", "TCP")];
+    let table =
+        [("http://localhost/", "ws://"), ("wss://localhost/", "wss://"), ("ws://127.0.0.1:1/", "TCP")];
     for (url, part) in table {
         let result = run(async { adapter::connect(url, Options::default()).await });
         let error = result.expect_err("it cannot be reached");
@@ -156,7 +157,8 @@ fn a_server_that_goes_away_before_it_answers() {
 fn handshakes_that_take_too_long_are_cut_off() {
     let options = Options { handshake_timeout: Duration::from_millis(100), ..Options::default() };
     let before = Instant::now();
-    let (address, served) = server(move |stream| async move { adapter::accept(stream, options).await.map(drop) });
+    let (address, served) =
+        server(move |stream| async move { adapter::accept(stream, options).await.map(drop) });
     let mut stream = connect_raw(address);
     stream.write_all(REQUEST.as_bytes()).expect("it is written");
     let mut answer = Vec::new();

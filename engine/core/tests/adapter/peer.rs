@@ -85,7 +85,8 @@ fn an_end_without_a_close_is_an_error() {
         echo(socket).await
     });
     run(async {
-        let socket = adapter::connect(&format!("ws://{address}/"), Options::default()).await.expect("it opens");
+        let socket =
+            adapter::connect(&format!("ws://{address}/"), Options::default()).await.expect("it opens");
         drop(socket);
     });
     let result = served.join().expect("no panic");

@@ -134,8 +134,8 @@ impl Uring {
             shard,
             capabilities,
             sockets_max: config.sockets_max,
-            ready: Vec::new(),
-            arrived: Vec::new(),
+            ready: Vec::with_capacity(COLLECTED_MAX),
+            arrived: Vec::with_capacity(config.completion_entries as usize),
             now: clock(),
             counters: Counters::default(),
             broken: None,
@@ -257,6 +257,8 @@ impl Io for Uring {
         }
         if completions.is_empty() {
             std::mem::swap(completions, &mut self.ready);
+            // Once and for all, so that no batch of a later turn finds it too small.
+            self.ready.reserve(COLLECTED_MAX);
         } else {
             completions.append(&mut self.ready);
         }
@@ -277,6 +279,10 @@ impl Io for Uring {
 
     fn spare(&mut self) -> Vec<u8> {
         self.sends.spare()
+    }
+
+    fn spare_long(&mut self) -> Option<Vec<u8>> {
+        self.sends.spare_long()
     }
 
     fn restore(&mut self, spare: Vec<u8>) {

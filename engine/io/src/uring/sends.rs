@@ -19,6 +19,9 @@ const SPARES_MAX: usize = 1024;
 const SPARE_BYTES_MAX: usize = 64 * 1024;
 const SPARES_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// Of the longer ones, for [`Io::spare_long`](crate::Io::spare_long).
+const LONG_SPARES_MAX: usize = 16;
+
 /// Every send whose bytes the kernel may still read.
 pub(super) struct Sends {
     /// Submitted since the last enter, or about to be.
@@ -29,6 +32,7 @@ pub(super) struct Sends {
     vacant: Vec<PendingIndex>,
     spares: Vec<Vec<u8>>,
     spares_bytes: usize,
+    long_spares: Vec<Vec<u8>>,
 }
 
 struct SendNow {
@@ -74,6 +78,7 @@ impl Sends {
             vacant: Vec::new(),
             spares: Vec::new(),
             spares_bytes: 0,
+            long_spares: Vec::new(),
         }
     }
 
@@ -93,8 +98,16 @@ impl Sends {
         spare
     }
 
+    pub(super) fn spare_long(&mut self) -> Option<Vec<u8>> {
+        self.long_spares.pop()
+    }
+
     pub(super) fn restore(&mut self, mut spare: Vec<u8>) {
         let bytes = spare.capacity();
+        if bytes > SPARE_BYTES_MAX && self.long_spares.len() < LONG_SPARES_MAX {
+            spare.clear();
+            return self.long_spares.push(spare);
+        }
         let fits = (1..=SPARE_BYTES_MAX).contains(&bytes)
             && self.spares.len() < SPARES_MAX
             && self.spares_bytes + bytes <= SPARES_BYTES_MAX;

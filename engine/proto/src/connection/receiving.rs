@@ -154,7 +154,7 @@ impl<'a, R: Role> Receiving<'a, R> {
             }
             kind => {
                 let rest = header.fin.then_some(0);
-                self.gather(kind, payload..end, rest)?;
+                self.gather(kind, payload..end, None, rest)?;
                 if header.fin { self.gathered().map(Some) } else { Ok(None) }
             }
         }
@@ -176,16 +176,17 @@ impl<'a, R: Role> Receiving<'a, R> {
         self.at += taken as usize;
         payload.remaining -= taken;
         let bytes = start..self.at;
+        let key = payload.key;
         if let Some(key) = &mut payload.key {
-            *key = simd::unmask(self.resources.level(), &mut self.input[bytes.clone()], *key);
+            key.rotate_left((taken % 4) as usize);
         }
         let done = payload.remaining == 0;
         self.connection.stage = if done { BETWEEN_FRAMES } else { Stage::Payload(payload) };
         if let Some(opcode) = payload.control {
-            self.gather_control(bytes);
+            self.gather_control(bytes, key);
             return Ok(done.then_some(Found::GatheredControl(opcode)));
         }
-        self.gather(None, bytes, payload.fin.then_some(payload.remaining))?;
+        self.gather(None, bytes, key, payload.fin.then_some(payload.remaining))?;
         if done && payload.fin { self.gathered().map(Some) } else { Ok(None) }
     }
 
@@ -193,21 +194,26 @@ impl<'a, R: Role> Receiving<'a, R> {
         self.connection.assembly.get_or_insert_with(|| self.resources.assembly())
     }
 
-    /// Moves payload into the assembly; `begins` says which kind of message starts with it.
+    /// Moves payload into the assembly, unmasked with `key` if it is not yet; `begins` says which kind
+    /// of message starts with it.
     fn gather(
         &mut self,
         begins: Option<Kind>,
         bytes: Range<usize>,
+        key: Option<[u8; 4]>,
         rest: Option<u64>,
     ) -> Result<(), Violation> {
         let assembly = self.connection.assembly.get_or_insert_with(|| self.resources.assembly());
         if begins.is_some() {
             assembly.kind = begins;
         }
-        assembly.push(&self.input[bytes], rest, self.resources)
+        assembly.push(&self.input[bytes], key, rest, self.resources)
     }
 
-    fn gather_control(&mut self, bytes: Range<usize>) {
+    fn gather_control(&mut self, bytes: Range<usize>, key: Option<[u8; 4]>) {
+        if let Some(key) = key {
+            simd::unmask(self.resources.level(), &mut self.input[bytes.clone()], key);
+        }
         let assembly = self.connection.assembly.get_or_insert_with(|| self.resources.assembly());
         assembly.push_control(&self.input[bytes]);
     }
@@ -260,8 +266,7 @@ impl<'a, R: Role> Receiving<'a, R> {
     /// The peer has closed within a message: the rest is not coming, only the Close is still lent out.
     fn give_up_message(&mut self) {
         if let Some(assembly) = &mut self.connection.assembly {
-            self.resources.let_go(assembly.held_bytes());
-            assembly.clear_message();
+            assembly.clear_message(self.resources);
         }
     }
 
@@ -272,8 +277,7 @@ impl<'a, R: Role> Receiving<'a, R> {
         let Some(mut assembly) = self.connection.assembly.take() else { return };
         match delivered {
             Delivered::Message => {
-                self.resources.let_go(assembly.held_bytes());
-                assembly.clear_message();
+                assembly.clear_message(self.resources);
             }
             Delivered::Control => assembly.control.clear(),
         }

@@ -133,6 +133,28 @@ fn a_frame_in_pieces_holds_what_has_arrived_of_it() {
 }
 
 #[test]
+fn nothing_of_one_connection_reaches_another_through_what_they_share() {
+    type End = fn(&mut Shard);
+    let ends: [(&str, End); 3] = [
+        ("abandoned", |shard| shard.connections[0].abandon(&mut shard.resources)),
+        ("closed", |shard| assert_eq!(shard.receive(0, Frame::new(0x88, "")), [close(1005, "")])),
+        ("failed", |shard| assert_eq!(shard.receive(0, Frame::new(0x00, b"\xFF")), [Seen::Failed(1007)])),
+    ];
+    for (name, end) in ends {
+        let mut shard = Shard::new(2, 100);
+        assert_eq!(shard.receive(0, Frame::new(0x01, b"secret \xF0\x90")), []);
+        end(&mut shard);
+        assert_eq!(shard.receive(1, Frame::new(0x01, "another ")), [], "after one that was {name}");
+        assert_eq!(
+            shard.receive(1, Frame::new(0x80, "text")),
+            [text("another text")],
+            "after one that was {name}"
+        );
+        shard.assert_quiet();
+    }
+}
+
+#[test]
 fn violations_say_what_was_allowed() {
     let mut input = wire::stream(&[Frame::new(0x82, [1; 101])], true);
     let mut connection = Connection::<Server>::new();

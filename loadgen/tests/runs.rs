@@ -1,0 +1,169 @@
+//! The program as its users run it, against servers that behave and servers that do not.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::thread;
+use std::time::Duration;
+use wsring::{CloseCode, Conn, Handler, Message, Running, Server, Settings};
+
+/// Calls `wsload` with the words of `line`.
+fn wsload(line: &str) -> Output {
+    let words = line.split_whitespace();
+    Command::new(env!("CARGO_BIN_EXE_wsload")).args(words).output().expect("wsload runs")
+}
+
+/// Checks the exit code and that some texts are in the output.
+fn check(line: &str, code: i32, texts: &[&str]) {
+    let output = wsload(line);
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "wsload {line}\n{out}{err}");
+    for text in texts {
+        assert!(out.contains(text) || err.contains(text), "wsload {line}\nno {text:?} in\n{out}{err}");
+    }
+}
+
+/// An echo, and servers that answer wrongly in one way each.
+fn server() -> (Running, SocketAddr) {
+    let running = Server::new()
+        .listen("127.0.0.1:0")
+        .settings(Settings { shards: Some(1), ..Settings::default() })
+        .websocket("/echo", |upgrade| upgrade.accept(echo))
+        .websocket("/twice", |upgrade| {
+            upgrade.accept(|conn: &mut Conn<'_>, message: Message<'_>| {
+                let (kind, payload) = (message.kind(), message.payload().to_vec());
+                let _ = (conn.send_payload(kind, &payload), conn.send_payload(kind, &payload));
+            })
+        })
+        .websocket("/text", |upgrade| {
+            upgrade.accept(|conn: &mut Conn<'_>, _: Message<'_>| {
+                let _ = conn.send_text("something else");
+            })
+        })
+        .websocket("/silent", |upgrade| upgrade.accept(|_: &mut Conn<'_>, _: Message<'_>| {}))
+        .websocket("/close", |upgrade| upgrade.accept(CloseAtOnce))
+        .start()
+        .expect("the server starts");
+    let address = running.addresses()[0];
+    (running, address)
+}
+
+fn echo(conn: &mut Conn<'_>, message: Message<'_>) {
+    let _ = conn.send(message);
+}
+
+struct CloseAtOnce;
+
+impl Handler for CloseAtOnce {
+    fn open(&mut self, conn: &mut Conn<'_>) {
+        conn.close(CloseCode::GOING_AWAY, "not today");
+    }
+
+    fn message(&mut self, _: &mut Conn<'_>, _: Message<'_>) {}
+}
+
+#[test]
+fn an_echo_server_meets_it() {
+    let (_running, at) = server();
+    let common = format!("ws://{at}/echo --connections 20 --shards 1");
+    let short = "--warm-up 50ms --duration 200ms";
+    let table = [
+        format!("echo {common} {short}"),
+        format!("echo {common} {short} --size 0"),
+        format!("echo {common} {short} --depth 16 --size 3 --kind text"),
+        format!("echo {common} --warm-up 0 --duration 200ms --depth 4 --size 100KiB"),
+        format!("echo {common} {short} --sources 3"),
+    ];
+    for line in table {
+        check(&line, 0, &["opened      20 of 20", "verdict     met", "closed loop"]);
+    }
+    check(&format!("idle {common} --hold 100ms"), 0, &["alive       20 after 0.1 s", "verdict     met"]);
+    check(&format!("idle {common} --hold 0 --echo-at-end"), 0, &["echoed      20 of 20 connections"]);
+}
+
+#[test]
+fn what_comes_back_wrong_is_told() {
+    let (_running, at) = server();
+    let echo = "--connections 3 --warm-up 0 --duration 300ms --drain-timeout 100ms";
+    let idle = "--connections 3 --hold 200ms --echo-timeout 100ms";
+    let table: [(String, &[&str]); 7] = [
+        (
+            format!("echo ws://{at}/twice {echo}"),
+            &["NOT MET", "not the echo that was due", "3 connections were lost"],
+        ),
+        (format!("echo ws://{at}/text {echo}"), &["3 messages were not the echo that was due"]),
+        (format!("echo ws://{at}/silent {echo}"), &["3 messages were not answered", "without a single echo"]),
+        (format!("echo ws://{at}/close {echo}"), &["connections were lost", "closed with 1001: not today"]),
+        (format!("idle ws://{at}/close {idle}"), &["alive       0", "3 connections were lost"]),
+        (format!("idle ws://{at}/silent {idle} --echo-at-end"), &["3 connections did not echo"]),
+        (format!("idle ws://{at}/text {idle} --echo-at-end"), &["3 messages were not the echo that was due"]),
+    ];
+    for (line, texts) in table {
+        check(&line, 3, texts);
+    }
+}
+
+#[test]
+fn what_cannot_start_says_why() {
+    let (_running, at) = server();
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let at_silent = silent.local_addr().expect("its address");
+    let other = other_protocol();
+    let table: [(String, i32, &str); 9] = [
+        ("idle ws://127.0.0.1:1/".into(), 1, "nothing listens there"),
+        (format!("idle ws://{at}/nowhere"), 1, "404 Not Found"),
+        (format!("idle ws://{other}/"), 1, "no HTTP/1.1 response"),
+        (
+            format!("idle ws://{at_silent}/ --connect-timeout 200ms"),
+            1,
+            "no answer to the opening handshake in time",
+        ),
+        (format!("idle wss://{at}/"), 2, "TLS"),
+        (format!("idle http://{at}/"), 2, "ws://"),
+        (format!("idle ws://{at}/echo --connections 1000000"), 2, "--sources"),
+        ("idle ws://192.0.2.1/ --sources 2".into(), 2, "127.0.0.0/8"),
+        (format!("echo ws://{at}/echo --shards 0"), 2, "shards is 0"),
+    ];
+    for (line, code, text) in table {
+        check(&line, code, &[text]);
+    }
+}
+
+/// Something that answers, but with no HTTP.
+fn other_protocol() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("its address");
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = std::io::Write::write_all(&mut stream, b"220 mail.example ESMTP\r\n\r\n");
+            thread::sleep(Duration::from_millis(200));
+        }
+    });
+    address
+}
+
+#[test]
+fn the_json_report_holds_what_the_text_says() {
+    let (_running, at) = server();
+    let path = report_path();
+    let line =
+        format!("echo ws://{at}/echo --connections 5 --warm-up 0 --duration 200ms --json {}", path.display());
+    check(&line, 0, &[]);
+    let text = std::fs::read_to_string(&path).expect("the report was written");
+    std::fs::remove_file(&path).expect("the report can be removed");
+    let report: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
+    assert_eq!(report["workload"], "echo");
+    assert_eq!(report["verdict"], "met");
+    assert_eq!(report["opening"]["opened"], 5);
+    assert_eq!(report["closing"]["in_order"], 5);
+    let (messages, round_trip) = (&report["result"]["messages"], &report["result"]["round_trip"]);
+    assert!(messages.as_u64() > Some(0) && round_trip["p50"].as_f64() > Some(0.0), "{text}");
+
+    let nowhere = Path::new("/nonexistent/report.json");
+    let line = format!("idle ws://{at}/echo --connections 1 --hold 0 --json {}", nowhere.display());
+    check(&line, 1, &["cannot write the report to /nonexistent/report.json"]);
+}
+
+fn report_path() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("report-{}.json", std::process::id()))
+}
