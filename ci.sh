@@ -23,7 +23,7 @@ STEPS=(fmt lint test conformance browser sim bench-smoke)
 TARGET="${CARGO_TARGET_DIR:-target}"
 BIN="$TARGET/release"
 LOGS="$TARGET/ci"
-SEEDS="${WSRING_SIM_SEEDS:-200}"
+SEEDS="${WSRING_SIM_SEEDS:-3000}"
 LISTEN_SECONDS_MAX=20
 STOP_SECONDS_MAX=20
 

@@ -44,7 +44,10 @@ pub fn sources(extensions: &[&str]) -> Vec<Source> {
     found.sort();
     let read = |path: PathBuf| {
         let below = path.strip_prefix(&root).expect("found below it").to_string_lossy().into_owned();
-        Source { text: std::fs::read_to_string(&path).unwrap_or_else(|cause| panic!("{below}: {cause}")), path: below }
+        Source {
+            text: std::fs::read_to_string(&path).unwrap_or_else(|cause| panic!("{below}: {cause}")),
+            path: below,
+        }
     };
     found.into_iter().map(read).collect()
 }
@@ -66,6 +69,11 @@ fn collect(folder: &Path, extensions: &[&str], found: &mut Vec<PathBuf>) {
 /// Rust text without what its comments say: each line up to a `//`.
 pub fn without_comments(text: &str) -> String {
     text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
+}
+
+/// Rust text up to the tests within it.
+pub fn without_tests(text: &str) -> &str {
+    text.split("#[cfg(test)]").next().unwrap_or_default()
 }
 
 /// The functions in a Rust file as rustfmt writes it: one begins in a line with `fn` and ends with the
@@ -118,7 +126,7 @@ impl Some {
         1
     }
 
-    unsafe fn two<T>(
+    async fn two<T>(
         first: T,
     ) {
     }

@@ -103,7 +103,8 @@ pub fn parse(bytes: &[u8]) -> Option<(Frame, usize)> {
         true => payload.iter().enumerate().map(|(at, byte)| byte ^ key[at % 4]).collect(),
         false => payload.to_vec(),
     };
-    let frame = Frame { fin: first & 0x80 != 0, reserved: first >> 4 & 7, opcode: first & 15, masked, payload };
+    let frame =
+        Frame { fin: first & 0x80 != 0, reserved: first >> 4 & 7, opcode: first & 15, masked, payload };
     Some((frame, at + length as usize))
 }
 

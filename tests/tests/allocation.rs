@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread::sleep;
 use std::time::Duration;
 use wsring::{Conn, Message, Settings};
@@ -93,6 +94,9 @@ impl Traffic {
 
 /// What the shard asks the heap for while 100,000 messages are echoed, after a warm-up.
 fn asked_while_echoing(traffic: &Traffic) -> u64 {
+    // There is one place for the count, so the tests of this file take turns.
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     // With a receive buffer for each, all may come in one turn.
     let settings = Settings { buffers: 1024, ..settings() };
     let server = serve(settings, |server| server.websocket("/", |upgrade| upgrade.accept(echo)));

@@ -112,7 +112,9 @@ fn messages_up_to_the_limits_pass() {
     let server = serve_echo(small());
     let mut peer = Peer::open(server.address(), "/");
     peer.echo(&[1; 1000]);
-    peer.send(&[wire::fragment(BINARY, false, &[2; 1000]), wire::fragment(CONTINUATION, true, &[2; 1000])].concat());
+    peer.send(
+        &[wire::fragment(BINARY, false, &[2; 1000]), wire::fragment(CONTINUATION, true, &[2; 1000])].concat(),
+    );
     peer.echoed(&[2; 2000]);
     peer.close();
 }
@@ -134,7 +136,7 @@ fn beyond_the_limits_it_is_1009_on_sight_of_the_header() {
         peer.send(&bytes);
         let (code, reason) = peer.closed();
         assert!(code == 1009 && reason.contains("limit"), "{code} {reason}");
-        peer.send(&vec![0; 100]);
+        peer.send(&[0; 100]);
         peer.ended();
     }
 }
@@ -145,7 +147,10 @@ fn bytes_held_by_all_together_are_bounded_and_free_again_when_they_are_delivered
     for _ in 0..3 {
         let mut peers: Vec<Peer> = (0..10).map(|_| Peer::open(server.address(), "/")).collect();
         for (number, peer) in peers.iter_mut().enumerate() {
-            peer.send(&[wire::fragment(BINARY, false, &[4; 1000]), wire::fragment(CONTINUATION, false, &[4; 500])].concat());
+            peer.send(
+                &[wire::fragment(BINARY, false, &[4; 1000]), wire::fragment(CONTINUATION, false, &[4; 500])]
+                    .concat(),
+            );
             // After six of them 9,000 bytes are held; the seventh is one too many.
             if number >= 6 {
                 assert_eq!(peer.closed().0, 1009, "connection {number}");

@@ -42,7 +42,10 @@ fn check(errno: i32, words: &[&str]) {
 
 #[test]
 fn forbidden_by_a_seccomp_filter() {
-    check(libc::EPERM, &["wsring: ", "io_uring", "EPERM", "seccomp", "--security-opt seccomp=", "io_uring_disabled"]);
+    check(
+        libc::EPERM,
+        &["wsring: ", "io_uring", "EPERM", "seccomp", "--security-opt seccomp=", "io_uring_disabled"],
+    );
 }
 
 #[test]

@@ -62,6 +62,7 @@ pub use upgrade::{Answer, Deferred, Upgrade};
 pub use wsring_proto::handshake::Agreement;
 pub use wsring_proto::handshake::Url;
 pub use wsring_proto::http::{Request, Response};
+pub use wsring_proto::simd::Level as SimdLevel;
 pub use wsring_proto::{CloseCode, Kind, Limits, Message};
 
 /// What a simulation needs to run shards by hand; not part of the stable interface.

@@ -10,7 +10,8 @@ use wsring_proto::http::HeadLimits;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SlowPeer {
     /// Stop reading from it until half of its queue is out. Right where output answers input (echo,
-    /// request and answer): the peer slows itself down and nothing is lost.
+    /// request and answer): the peer slows itself down and none of its answers is lost. What reaches
+    /// it from elsewhere, a topic or a [`Remote`](crate::Remote), is dropped meanwhile.
     Pause,
     /// Refuse further messages ([`Sent::Dropped`](crate::Sent::Dropped)) until the queue is shorter.
     Drop,
@@ -61,7 +62,8 @@ pub struct Settings {
     /// many as the limit of open files).
     pub connections_max: Option<u32>,
     /// Receive buffers of one shard (a power of two), each of [`buffer_bytes`](Self::buffer_bytes):
-    /// 1024 of 4 KiB. They bound the bytes in flight between two turns, not the connections.
+    /// 512 of 16 KiB. They bound the bytes in flight between two turns, not the connections; why so
+    /// many and so long stands in `docs/decisions/0002-buffers.md`.
     pub buffers: u16,
     /// See [`buffers`](Self::buffers).
     pub buffer_bytes: u32,
@@ -88,7 +90,7 @@ impl Default for Settings {
             shards: None,
             pin: None,
             connections_max: None,
-            buffers: 1024,
+            buffers: 512,
             buffer_bytes: 16384,
             backlog: 4096,
         }

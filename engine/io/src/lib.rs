@@ -15,8 +15,8 @@ mod buffer;
 mod completion;
 mod counters;
 mod op;
-mod socket;
 pub mod sim;
+mod socket;
 pub mod uring;
 
 pub use buffer::{Outgoing, Received};

@@ -2,7 +2,7 @@
 
 use crate::Limits;
 use crate::assembly::Assembly;
-use crate::limits::{LONG_SPARE_BYTES_MAX, LONG_SPARES_MAX, SPARE_ASSEMBLIES_MAX};
+use crate::limits::{LONG_SPARE_BYTES_MAX, LONG_SPARES_MAX, SPARE_ASSEMBLIES_MAX, SPARE_ASSEMBLY_BYTES_MAX};
 use crate::simd::Level;
 
 /// Limits and buffers for unfinished messages: one per thread, handed to every call that needs it,
@@ -47,7 +47,8 @@ impl Resources {
     /// Gives a vector to gather a long message in, so that the next one allocates nothing: mostly one
     /// that such a message was sent from. It is dropped when there are enough.
     pub fn give(&mut self, mut long: Vec<u8>) {
-        if self.long.len() < LONG_SPARES_MAX && long.capacity() <= LONG_SPARE_BYTES_MAX {
+        let fits = (SPARE_ASSEMBLY_BYTES_MAX + 1..=LONG_SPARE_BYTES_MAX).contains(&long.capacity());
+        if fits && self.long.len() < LONG_SPARES_MAX {
             long.clear();
             self.long.push(long);
         }

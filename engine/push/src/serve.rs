@@ -5,7 +5,7 @@ use crate::routes;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::net::ToSocketAddrs;
-use wsring::{Error, Server};
+use wsring::{Error, Server, SimdLevel};
 
 /// Serves until a signal, then drains. A second signal ends the process at once.
 ///
@@ -17,7 +17,9 @@ pub(crate) fn serve(options: &Serve) -> Result<(), Box<dyn std::error::Error>> {
     let server = options.listen.iter().fold(Server::new().settings(options.settings()), Server::listen);
     let running = routes::add(server).start()?;
     for address in running.addresses() {
-        tracing::info!(%address, shards = running.connections().len(), io = "io_uring", "serving: http://{address}/");
+        let shards = running.connections().len();
+        let simd = SimdLevel::detect();
+        tracing::info!(%address, shards, io = "io_uring", %simd, "serving: http://{address}/");
     }
     let signal = signals.forever().next();
     tracing::info!(signal, "stopping");

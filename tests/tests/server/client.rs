@@ -3,7 +3,10 @@
 use std::net::{SocketAddr, TcpListener};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
-use wsring::{Agreement, Client, Closed, Conn, ConnectOptions, ConnectionId, Drain, Handler, Message, OpenFailure, Response};
+use wsring::{
+    Agreement, Client, Closed, Conn, ConnectOptions, ConnectionId, Drain, Handler, Message, OpenFailure,
+    Response,
+};
 use wsring_tests::peer::PROOF;
 use wsring_tests::served::{echo, serve_echo};
 use wsring_tests::wire::{self, BINARY};
@@ -92,7 +95,7 @@ fn it_opens_talks_and_closes() {
     for payload in first {
         assert!(next(&told) == Told::Message(payload.clone()), "{} bytes", payload.len());
     }
-    assert_eq!(next(&told), Told::Closed(1000, String::new(), true));
+    assert_eq!(next(&told), Told::Closed(1000, "as asked".into(), true));
     wait_until("both ends to be gone", || server.count() == 0 && client.connections() == [0]);
     assert_eq!(client.stop(Drain::default()).unwrap().connections, 0);
 }
@@ -102,7 +105,8 @@ fn many_connections_over_two_shards() {
     let server = serve_echo(settings());
     let client = Client::start(wsring::Settings { shards: Some(2), ..settings() }).unwrap();
     let options = ConnectOptions::new(&server.url("/")).unwrap().to(server.address());
-    let all: Vec<_> = (0..100).map(|number| connect(&client, &options, vec![pattern(number * 50, 4)])).collect();
+    let all: Vec<_> =
+        (0..100).map(|number| connect(&client, &options, vec![pattern(number * 50, 4)])).collect();
     for (number, told) in all.iter().enumerate() {
         assert!(matches!(next(told), Told::Agreed(None, None)));
         assert_eq!(next(told), Told::Open);
@@ -112,7 +116,7 @@ fn many_connections_over_two_shards() {
     let report = client.stop(Drain { window: Duration::ZERO, deadline: PATIENCE }).unwrap();
     assert_eq!((report.connections, report.closed), (100, 100));
     for told in &all {
-        assert_eq!(next(told), Told::Closed(1001, String::new(), true), "the server's answer");
+        assert_eq!(next(told), Told::Closed(1001, "the server shuts down".into(), true));
     }
 }
 
@@ -186,8 +190,14 @@ fn servers_that_answer_wrongly() {
     let table = [
         (format!("{SWITCHING}Sec-WebSocket-Accept: {PROOF}\r\n\r\n"), "Sec-WebSocket-Accept"),
         (format!("{SWITCHING}\r\n"), "Sec-WebSocket-Accept"),
-        (format!("{SWITCHING}Sec-WebSocket-Accept: PROOF\r\nSec-WebSocket-Protocol: x\r\n\r\n"), "subprotocol"),
-        (format!("{SWITCHING}Sec-WebSocket-Accept: PROOF\r\nSec-WebSocket-Extensions: x\r\n\r\n"), "extensions"),
+        (
+            format!("{SWITCHING}Sec-WebSocket-Accept: PROOF\r\nSec-WebSocket-Protocol: x\r\n\r\n"),
+            "subprotocol",
+        ),
+        (
+            format!("{SWITCHING}Sec-WebSocket-Accept: PROOF\r\nSec-WebSocket-Extensions: x\r\n\r\n"),
+            "extensions",
+        ),
         ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".to_owned(), "200"),
         ("SSH-2.0-OpenSSH_9.9\r\n\r\n".to_owned(), "HTTP/1.1"),
         (format!("HTTP/1.1 101 X\r\nA: {}\r\n\r\n", "a".repeat(9000)), "8192"),
@@ -203,7 +213,8 @@ fn servers_that_answer_wrongly() {
 #[test]
 fn a_server_that_hangs_up_and_one_that_never_answers() {
     let client =
-        Client::start(wsring::Settings { handshake_timeout: Duration::from_millis(200), ..settings() }).unwrap();
+        Client::start(wsring::Settings { handshake_timeout: Duration::from_millis(200), ..settings() })
+            .unwrap();
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let text = failure(&connect(&client, &to(silent.local_addr().unwrap()), Vec::new()));
     assert!(text.contains("in time"), "{text}");
@@ -221,7 +232,8 @@ fn a_server_that_hangs_up_and_one_that_never_answers() {
 fn frames_right_behind_the_answer_and_a_masked_one_after_them() {
     let options = answering(|proof| {
         let head = format!("{SWITCHING}Sec-WebSocket-Accept: {proof}\r\n\r\n");
-        [head.as_bytes(), &wire::header(BINARY, true, 2, false), b"hi", &wire::message(BINARY, b"masked")].concat()
+        [head.as_bytes(), &wire::header(BINARY, true, 2, false), b"hi", &wire::message(BINARY, b"masked")]
+            .concat()
     });
     let client = Client::start(settings()).unwrap();
     let told = connect(&client, &options, Vec::new());

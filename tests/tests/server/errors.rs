@@ -33,7 +33,10 @@ fn a_port_in_use_names_the_port_and_how_to_find_who_has_it() {
 #[test]
 fn a_bad_address_is_named() {
     for address in ["", "127.0.0.1", "127.0.0.1:99999", "not a host:80", ":::"] {
-        says(&refused(Server::new().listen(address).settings(settings())), &[&format!("\"{address}\""), "127.0.0.1:8080"]);
+        says(
+            &refused(Server::new().listen(address).settings(settings())),
+            &[&format!("\"{address}\""), "127.0.0.1:8080"],
+        );
     }
     says(&refused(Server::new().settings(settings())), &["no address", "Server::listen"]);
     // Of a network that is reserved for documentation (RFC 5737), so that no interface has it.
@@ -46,7 +49,10 @@ fn a_bad_setting_is_named_with_its_value_and_what_is_allowed() {
     says(&with(|settings| settings.buffers = 1000), &["buffers", "1000", "power of two"]);
     says(&with(|settings| settings.buffers = 0), &["buffers", "0", "power of two"]);
     says(&with(|settings| settings.buffer_bytes = 100), &["buffer_bytes", "100", "at least 512"]);
-    says(&with(|settings| settings.handshake_timeout = Duration::ZERO), &["handshake_timeout", "more than 0"]);
+    says(
+        &with(|settings| settings.handshake_timeout = Duration::ZERO),
+        &["handshake_timeout", "more than 0"],
+    );
     says(&with(|settings| settings.pin = Some(1 << 20)), &["core 1048576"]);
 }
 
@@ -55,7 +61,9 @@ fn routes_that_collide_or_are_malformed_are_named() {
     let ok = |_: &wsring::HttpRequest<'_>| Response::text(200, "");
     let server = || Server::new().listen("127.0.0.1:0").settings(settings());
     says(&refused(server().get("/a", ok).get("/a", ok)), &["/a", "GET route already"]);
-    let twice = server().websocket("/a", |upgrade| upgrade.accept(echo)).websocket("/a", |upgrade| upgrade.accept(echo));
+    let twice = server()
+        .websocket("/a", |upgrade| upgrade.accept(echo))
+        .websocket("/a", |upgrade| upgrade.accept(echo));
     says(&refused(twice), &["/a", "WebSocket route already"]);
     says(&refused(server().get("a", ok)), &["route a", "begin with /"]);
     says(&refused(server().get("/{a}", ok).get("/{b}", ok)), &["/{b}"]);
@@ -64,7 +72,8 @@ fn routes_that_collide_or_are_malformed_are_named() {
 
 #[test]
 fn urls_that_cannot_be_connected_to_are_named() {
-    for url in ["", "http://localhost/", "ws://", "ws://a b/", "ws://localhost/#fragment", "wss://localhost/"] {
+    for url in ["", "http://localhost/", "ws://", "ws://a b/", "ws://localhost/#fragment", "wss://localhost/"]
+    {
         let error = ConnectOptions::new(url).expect_err(url);
         assert!(matches!(error, Error::Url { .. }), "{error:?}");
         says(&error.to_string(), &[&format!("\"{url}\"")]);

@@ -73,9 +73,14 @@ fn decorated(upgrade: Upgrade<'_>) -> wsring::Answer {
         Ok(upgrade) => upgrade.defer(),
         Err(error) => panic!("{error}"),
     };
-    for (name, value) in
-        [("X", "a\r\nX-Evil: 1"), ("X", "a\nb"), ("X", "a\0b"), ("X-Evil\r\nY", "1"), ("", "1"), ("Upgrade", "h2c")]
-    {
+    for (name, value) in [
+        ("X", "a\r\nX-Evil: 1"),
+        ("X", "a\nb"),
+        ("X", "a\0b"),
+        ("X-Evil\r\nY", "1"),
+        ("", "1"),
+        ("Upgrade", "h2c"),
+    ] {
         assert!(deferred.header(name, value).is_err(), "{name:?}: {value:?}");
     }
     deferred.accept(echo);
@@ -106,7 +111,8 @@ fn a_version_other_than_13_is_told_which_there_is() {
 #[test]
 fn frames_right_behind_the_handshake_are_not_lost() {
     let server = serve_echo(settings());
-    let frames = [wire::message(TEXT, b"one"), wire::message(PING, b"two"), wire::message(BINARY, &[3; 9000])];
+    let frames =
+        [wire::message(TEXT, b"one"), wire::message(PING, b"two"), wire::message(BINARY, &[3; 9000])];
     let all = [handshake("/x", "").into_bytes(), frames.concat()].concat();
     for cut in [all.len(), 60, 200, all.len() - 9000, all.len() - 1] {
         let mut peer = Peer::connect(server.address());

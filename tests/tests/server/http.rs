@@ -6,19 +6,24 @@ use wsring_tests::served::echo;
 use wsring_tests::{Peer, Served, serve, settings};
 
 fn server() -> Served {
-    serve(Settings { body_bytes_max: 4096, handshake_timeout: Duration::from_millis(500), ..settings() }, |server| {
-        server
-            .get("/hello", |_| Response::text(200, "hello\n"))
-            .get("/users/{name}", |request| {
-                Response::text(200, request.param("name").unwrap_or_default().into_owned())
-            })
-            .get("/files/{*path}", |request| {
-                Response::text(200, request.param("path").unwrap_or_default().into_owned())
-            })
-            .post("/length", |request| Response::text(200, request.body().len().to_string()))
-            .post("/back", |request| Response::bytes(200, "application/octet-stream", request.body().to_vec()))
-            .websocket("/ws", |upgrade| upgrade.accept(echo))
-    })
+    serve(
+        Settings { body_bytes_max: 4096, handshake_timeout: Duration::from_millis(500), ..settings() },
+        |server| {
+            server
+                .get("/hello", |_| Response::text(200, "hello\n"))
+                .get("/users/{name}", |request| {
+                    Response::text(200, request.param("name").unwrap_or_default().into_owned())
+                })
+                .get("/files/{*path}", |request| {
+                    Response::text(200, request.param("path").unwrap_or_default().into_owned())
+                })
+                .post("/length", |request| Response::text(200, request.body().len().to_string()))
+                .post("/back", |request| {
+                    Response::bytes(200, "application/octet-stream", request.body().to_vec())
+                })
+                .websocket("/ws", |upgrade| upgrade.accept(echo))
+        },
+    )
 }
 
 /// Sends one request on a connection of its own: its status and body.
@@ -85,7 +90,8 @@ fn refused_requests_get_the_status_that_fits() {
         assert_eq!(found, status, "{body} to {:.60}", request.escape_debug());
         assert!(!body.trim().is_empty(), "{status} says why");
     }
-    let chunked = "POST /length HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n";
+    let chunked =
+        "POST /length HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n";
     let status = ask(&server, chunked).0;
     assert!([411, 501].contains(&status), "{status} to a chunked body");
 }
@@ -138,7 +144,8 @@ fn connections_are_kept_and_requests_may_be_pipelined() {
     }
     let body = "POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc";
     peer.send([get("/users/one"), body.to_owned(), get("/nothing"), get("/users/two")].concat().as_bytes());
-    let answers: Vec<_> = (0..4).map(|_| peer.answer()).map(|answer| (answer.status, answer.text())).collect();
+    let answers: Vec<_> =
+        (0..4).map(|_| peer.answer()).map(|answer| (answer.status, answer.text())).collect();
     assert_eq!(answers[0], (200, "one".to_owned()));
     assert_eq!(answers[1], (200, "3".to_owned()));
     assert_eq!(answers[2].0, 404);
@@ -148,7 +155,9 @@ fn connections_are_kept_and_requests_may_be_pipelined() {
 #[test]
 fn a_client_that_says_close_or_speaks_1_0_is_closed_after_its_answer() {
     let server = server();
-    for request in ["GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", "GET /hello HTTP/1.0\r\n\r\n"] {
+    for request in
+        ["GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", "GET /hello HTTP/1.0\r\n\r\n"]
+    {
         let mut peer = Peer::connect(server.address());
         peer.send(request.as_bytes());
         let answer = peer.answer();
@@ -172,9 +181,11 @@ fn head_has_the_head_of_get_and_no_body() {
 fn a_body_arrives_whole_however_it_was_cut() {
     let server = server();
     let body = wsring_tests::pattern(4096, 1);
-    let request =
-        [format!("POST /back HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", body.len()).as_bytes(), &body]
-            .concat();
+    let request = [
+        format!("POST /back HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", body.len()).as_bytes(),
+        &body,
+    ]
+    .concat();
     for piece in [1, 700, 4096, 10_000] {
         let mut peer = Peer::connect(server.address());
         // The first bytes one by one, so that each arrives by itself; the rest in pieces.

@@ -171,3 +171,28 @@ fn in_routes() {
         peer.drained();
     });
 }
+
+/// A client's handler that panics when it is told that its connection failed.
+struct PanicsInFailed;
+
+impl Handler for PanicsInFailed {
+    fn message(&mut self, _: &mut Conn<'_>, _: Message<'_>) {}
+
+    fn failed(&mut self, _: &wsring::OpenFailure) {
+        panic!("as the test wants it");
+    }
+}
+
+#[test]
+fn in_a_client_whose_connection_failed() {
+    let server = server();
+    let client = wsring::Client::start(settings()).unwrap();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for url in [format!("ws://{nobody}/"), server.url("/nothing")] {
+        client.connect(&wsring::ConnectOptions::new(&url).unwrap(), PanicsInFailed).unwrap();
+    }
+    let fine = wsring::ConnectOptions::new(&server.url("/fine")).unwrap();
+    client.connect(&fine, echo).unwrap();
+    wait_until("the good connection to be alone", || server.count() == 1 && client.connections() == [1]);
+    client.stop(wsring::Drain { window: Duration::ZERO, ..Default::default() }).unwrap();
+}

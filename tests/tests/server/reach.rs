@@ -103,7 +103,8 @@ fn a_topic_reaches_its_subscribers_on_all_shards_once_and_in_order() {
     peers[2].send_text("?");
     assert_eq!(peers[2].text(), "left");
     for number in 0..200 {
-        peers[3].send_message(TEXT, format!("{number:0>width$}", width = 1 + number * 97 % 20_000).as_bytes());
+        peers[3]
+            .send_message(TEXT, format!("{number:0>width$}", width = 1 + number * 97 % 20_000).as_bytes());
     }
     for peer in [0, 1, 3, 4, 5] {
         for number in 0..200 {

@@ -98,10 +98,15 @@ pub(crate) fn handshake(target: &str) -> String {
     )
 }
 
+/// A masking key.
+fn key(random: &mut Random) -> [u8; 4] {
+    (random.word() as u32).to_le_bytes()
+}
+
 /// A whole masked message and its echo.
 pub(crate) fn message(random: &mut Random, opcode: u8, payload: Vec<u8>) -> Step {
     let mut bytes = Vec::new();
-    wire::append(&mut bytes, FIN | opcode, &payload, random.word().to_le_bytes()[..4].try_into().unwrap());
+    wire::append(&mut bytes, FIN | opcode, &payload, key(random));
     Step::Say { bytes, expect: vec![Expect::Message { opcode, payload }] }
 }
 
@@ -238,7 +243,7 @@ impl<'a> Planner<'a> {
     }
 
     fn key(&mut self) -> [u8; 4] {
-        (self.random.word() as u32).to_le_bytes()
+        key(self.random)
     }
 
     /// Something that is answered; says how many bytes of payload it has.

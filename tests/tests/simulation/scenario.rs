@@ -157,6 +157,7 @@ impl Scenario {
     fn drain(&mut self) {
         if self.mood == Mood::Strict {
             self.check_room();
+            assert_eq!(self.world.held_bytes(), 0, "unfinished messages are held and nobody sends them");
         }
         let began = self.world.now();
         for client in &mut self.clients {

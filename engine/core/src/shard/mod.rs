@@ -37,6 +37,7 @@ pub(crate) use start::start_shards;
 use crate::cluster::{Cluster, ConnectionId};
 use crate::conn::Conn;
 use crate::handler::{Closed, Handler};
+use crate::limits::TURN_COMPLETIONS_FULL;
 use crate::route::Routes;
 use crate::running::DrainReport;
 use crate::settings::Settings;
@@ -170,13 +171,17 @@ impl<I: Io> Shard<I> {
         while let Some(long) = self.io.spare_long() {
             self.resources.give(long);
         }
+        let more_waits = completions.len() >= TURN_COMPLETIONS_FULL;
         for completion in completions.drain(..) {
             self.complete(completion);
         }
         self.completions = completions;
         self.read_inbox();
         self.accept_on();
-        self.run_due();
+        // Where more waits to be read, a deadline would pass for bytes that have arrived in time.
+        if !more_waits {
+            self.run_due();
+        }
         self.drain_on();
         self.flush();
         Ok(self.report())

@@ -2,10 +2,10 @@
 //! hand. Every server here takes one connection on a thread with a runtime of its own.
 
 mod cancel;
+mod closing;
 mod native;
 mod opening;
 mod pair;
-mod peer;
 mod raw;
 
 use std::future::Future;

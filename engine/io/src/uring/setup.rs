@@ -30,8 +30,8 @@ impl Default for Config {
         Self {
             submission_entries: 2048,
             completion_entries: 16_384,
-            buffers: 1024,
-            buffer_bytes: 4096,
+            buffers: 512,
+            buffer_bytes: 16_384,
             sockets_max: limit.min(SOCKETS_MAX.into()) as u32,
         }
     }
