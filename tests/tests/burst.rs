@@ -18,9 +18,8 @@ const MESSAGE_BYTES: usize = 1 << 20;
 const PIECE_BYTES: usize = 48 << 10;
 
 /// What one shard may keep for its next use, however many connections there are: 4 MiB of spare
-/// vectors, 16 long ones that carried a message each (and grew by doubling), and 256 assemblies of at
-/// most 16 KiB for messages that come in pieces.
-const SPARE_BYTES_MAX: usize = (4 << 20) + 16 * 2 * MESSAGE_BYTES + 256 * (16 << 10);
+/// vectors, 12 long ones of at most 1088 KiB, and 256 assemblies of at most 16 KiB.
+const SPARE_BYTES_MAX: usize = (4 << 20) + 12 * (1088 << 10) + 256 * (16 << 10);
 
 /// With tables that grew with the burst, at 256 bytes for every connection that took part.
 const KEPT_BYTES_MAX: usize = SPARE_BYTES_MAX + CONNECTIONS * 256;

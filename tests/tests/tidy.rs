@@ -12,7 +12,6 @@ const UNSAFE_ALLOWED: &[&str] = &[
     "engine/proto/src/simd/",
     "engine/io/src/uring/",
     "engine/io/src/epoll/",
-    "engine/core/src/fanout/memory.rs",
     "benches/src/ring/",
     "tests/src/heap.rs",
 ];

@@ -59,7 +59,8 @@ pub struct Settings {
     /// The core of the first shard; the others take the following ones. `None`: the kernel chooses.
     pub pin: Option<usize>,
     /// Connections in all; `None`: what the descriptor tables of the shards hold together (each as
-    /// many as the limit of open files).
+    /// many as the limit of open files). Accepting stops there, and new clients wait in the kernel's
+    /// backlog; those of a burst that the kernel had accepted by then are served as well.
     pub connections_max: Option<u32>,
     /// Receive buffers of one shard (a power of two), each of [`buffer_bytes`](Self::buffer_bytes):
     /// 512 of 16 KiB. They bound the bytes in flight between two turns, not the connections; why so

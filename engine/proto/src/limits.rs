@@ -16,10 +16,10 @@ pub(crate) const SPARE_ASSEMBLIES_MAX: usize = 256;
 /// that a burst leaves nothing behind.
 pub(crate) const SPARE_ASSEMBLY_BYTES_MAX: usize = 16 * 1024;
 
-/// Longer ones kept for all connections of a thread together, how many and how long: at most 16 MiB.
-pub(crate) const LONG_SPARES_MAX: usize = 16;
-/// See [`LONG_SPARES_MAX`].
-pub(crate) const LONG_SPARE_BYTES_MAX: usize = 1 << 20;
+/// Longer ones kept for all connections of a thread together: how many, and how long one may be. A
+/// message of 1 MiB fits with its header and what its growth overshot.
+pub(crate) const LONG_SPARES_MAX: usize = 8;
+pub(crate) const LONG_SPARE_BYTES_MAX: usize = 1088 * 1024;
 
 const _: () = assert!(CLOSE_REASON_BYTES_MAX == 123, "RFC 6455 sections 5.5 and 5.5.1");
 

@@ -136,7 +136,7 @@ fn of_an_answer() {
 }
 
 #[test]
-fn of_an_open_websocket() {
+fn of_a_silent_websocket() {
     let cases = [
         Case {
             name: "silence is ended",
@@ -170,6 +170,13 @@ fn of_an_open_websocket() {
             seconds: 60,
             expected: &[(50_000, "ping")],
         },
+    ];
+    cases.iter().for_each(check);
+}
+
+#[test]
+fn of_a_websocket_that_is_idle_or_old() {
+    let cases = [
         Case {
             name: "idle counts messages, not Pongs",
             settings: Settings { idle_timeout: Some(secs(40)), ..Settings::default() },

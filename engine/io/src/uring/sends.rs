@@ -19,8 +19,10 @@ const SPARES_MAX: usize = 1024;
 const SPARE_BYTES_MAX: usize = 64 * 1024;
 const SPARES_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// Of the longer ones, for [`Io::spare_long`](crate::Io::spare_long).
-const LONG_SPARES_MAX: usize = 16;
+/// Of the longer ones, for [`Io::spare_long`](crate::Io::spare_long), which a shard asks for in
+/// every turn: how many, and how large one may be.
+const LONG_SPARES_MAX: usize = 4;
+const LONG_SPARE_BYTES_MAX: usize = 1088 * 1024;
 
 /// Every send whose bytes the kernel may still read.
 pub(super) struct Sends {
@@ -104,9 +106,12 @@ impl Sends {
 
     pub(super) fn restore(&mut self, mut spare: Vec<u8>) {
         let bytes = spare.capacity();
-        if bytes > SPARE_BYTES_MAX && self.long_spares.len() < LONG_SPARES_MAX {
-            spare.clear();
-            return self.long_spares.push(spare);
+        if bytes > SPARE_BYTES_MAX {
+            if bytes <= LONG_SPARE_BYTES_MAX && self.long_spares.len() < LONG_SPARES_MAX {
+                spare.clear();
+                self.long_spares.push(spare);
+            }
+            return;
         }
         let fits = (1..=SPARE_BYTES_MAX).contains(&bytes)
             && self.spares.len() < SPARES_MAX
