@@ -7,7 +7,8 @@
 #   fmt           the formatter has nothing to change
 #   lint          clippy and rustdoc have nothing to say
 #   test          unit, property, black-box and layout tests, and the examples in the documentation
-#   conformance   Autobahn against server and client role; Python, Node and raw sockets against the server
+#   conformance   Autobahn against server and client role; Python, Node and raw sockets against the server;
+#                 50,000 live connections where a process may have 20,000 open files
 #   browser       headless Chromium on the server's page
 #   sim           whole servers in the seeded simulation, with fresh seeds
 #   bench-smoke   every benchmark once, with its answer checked; its figures mean nothing
@@ -24,8 +25,15 @@ TARGET="${CARGO_TARGET_DIR:-target}"
 BIN="$TARGET/release"
 LOGS="$TARGET/ci"
 SEEDS="${WSRING_SIM_SEEDS:-3000}"
+ADAPTER=wsring/tokio-uring
 LISTEN_SECONDS_MAX=20
 STOP_SECONDS_MAX=20
+
+# What the crowd needs: two sockets for each connection with what the kernel and both ends keep for them.
+CROWD=50000
+CROWD_OPEN_FILES=20000
+CROWD_FREE_KIB=$((2 << 20))
+CROWD_FILES=$((CROWD * 2 + 10000))
 
 declare -A PIDS=()
 PASSED=0
@@ -84,16 +92,16 @@ step_fmt() {
 }
 
 step_lint() {
-  cargo clippy --workspace --all-targets -- -D warnings
-  RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+  cargo clippy --workspace --all-targets --all-features -- -D warnings
+  RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --features "$ADAPTER"
 }
 
 step_test() {
   if cargo nextest --version >/dev/null 2>&1; then
-    cargo nextest run --workspace
-    cargo test --workspace --doc
+    cargo nextest run --workspace --features "$ADAPTER"
+    cargo test --workspace --doc --features "$ADAPTER"
   else
-    cargo test --workspace
+    cargo test --workspace --features "$ADAPTER"
   fi
 }
 
@@ -109,6 +117,44 @@ step_conformance() {
   python3 tests/clients/run.py --url "http://127.0.0.1:$SERVER_PORT" \
     --testee "http://127.0.0.1:$TESTEE_PORT" --pid "${PIDS[server]}"
   stop_in_order server
+  hold_a_crowd
+}
+
+# More connections than a process may have open files: all open, all alive, and each still answers.
+hold_a_crowd() {
+  local port missing
+  missing=$(lacking_for_a_crowd)
+  if [ -n "$missing" ]; then
+    echo "!!! NOT TESTED: $CROWD connections at once; $missing"
+    return
+  fi
+  port=$(free_port)
+  start crowd "$port" limited "$BIN/wsring" serve --listen "127.0.0.1:$port" \
+    --connections-max 60000 --handshake-timeout 60s --ping-interval 0
+  (limited "$BIN/wsload" idle "ws://127.0.0.1:$port/echo" --connections "$CROWD" --sources 4 --rate 8000 \
+    --hold 3s --echo-at-end --connect-timeout 60s --echo-timeout 60s)
+  stop_in_order crowd
+  echo "1 passed, 0 failed"
+}
+
+# Becomes a program that may have so many files open and no more; for a shell of its own.
+limited() {
+  ulimit -n "$CROWD_OPEN_FILES"
+  exec "$@"
+}
+
+# What this machine lacks for the crowd; nothing when it has all.
+lacking_for_a_crowd() {
+  local free_kib files_max
+  free_kib=$(awk '/^MemAvailable:/ { print $2 }' /proc/meminfo)
+  files_max=$(cat /proc/sys/fs/file-max)
+  if ! (ulimit -n "$CROWD_OPEN_FILES") 2>/dev/null; then
+    echo "ulimit -Hn is $(ulimit -Hn), and it takes $CROWD_OPEN_FILES"
+  elif [ "$free_kib" -lt "$CROWD_FREE_KIB" ]; then
+    echo "$((free_kib >> 10)) MiB of memory are free, and it takes $((CROWD_FREE_KIB >> 10)) MiB"
+  elif [ "$files_max" -lt "$CROWD_FILES" ]; then
+    echo "fs.file-max is $files_max, and it takes $CROWD_FILES"
+  fi
 }
 
 step_browser() {
@@ -137,6 +183,7 @@ step_bench-smoke() {
 build_servers() {
   cargo build --release -p wsring-push
   cargo build --release -p wsring-tests --bins
+  cargo build --release -p wsload
 }
 
 start_server() {

@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
+use wsring_benches::ring;
 
 /// A floor on a port of its own, ended when dropped.
 struct Floor {
@@ -56,6 +57,17 @@ fn check(socket: &mut TcpStream, expected: &[u8], case: &str) {
     let mut got = vec![0; expected.len()];
     socket.read_exact(&mut got).unwrap();
     assert!(got == expected, "{case}");
+}
+
+/// Otherwise the difference between the two would not be the protocol's cost alone.
+#[test]
+fn the_ring_has_the_engines_settings() {
+    let engine = wsring::Settings::default();
+    let queues = wsring_io::uring::Config::default();
+    let floor = (ring::SQ_ENTRIES, ring::CQ_ENTRIES, ring::BUFFERS, ring::BUFFER_BYTES);
+    let expected =
+        (queues.submission_entries, queues.completion_entries, engine.buffers, engine.buffer_bytes as usize);
+    assert_eq!(floor, expected);
 }
 
 #[test]

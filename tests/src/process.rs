@@ -3,7 +3,7 @@
 use crate::binary::wsring;
 use std::io::{BufRead, BufReader, Lines};
 use std::net::SocketAddr;
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 /// A server's process; killed when it goes out of scope.
@@ -39,6 +39,24 @@ impl Process {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Sends it a signal, named as `kill` names it: `TERM`, `INT`.
+    ///
+    /// # Panics
+    /// When it is gone.
+    pub fn signal(&self, name: &str) {
+        // The shell's own, since not every machine has the program.
+        let command = format!("kill -{name} {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &command]).status().expect("a shell").success(), "{command}");
+    }
+
+    /// Whether it has ended, and how.
+    ///
+    /// # Panics
+    /// When the kernel does not say.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child")
     }
 
     /// Processor time so far, all threads together.

@@ -24,9 +24,9 @@ const MANY: u32 = 20_000;
 /// Connections on their way at once: far fewer than the server's backlog, so that a slow machine
 /// needs longer and nothing else.
 const OPENING_MAX: u32 = 200;
-/// Nearly a whole receive buffer of 4 KiB, and so many that each of 1,024 buffers of two shards has
+/// Nearly a whole receive buffer of 16 KiB, and so many that each of 512 buffers of two shards has
 /// its turn.
-const WARM_UP_BYTES: usize = 4000;
+const WARM_UP_BYTES: usize = 16_000;
 const WARM_UP_ROUNDS: u32 = 4;
 
 #[test]

@@ -10,7 +10,7 @@ use clap::Parser;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use wsring_benches::proc::pin;
-use wsring_benches::ring::{Buffer, Event, Ring, Settings};
+use wsring_benches::ring::{BUFFER_BYTES, BUFFERS, Buffer, Event, Ring, Settings};
 use wsring_benches::wire::MASK_BYTES;
 
 /// A bare io_uring echo: the least that an echo server on this kernel can cost.
@@ -25,8 +25,8 @@ struct Options {
     /// Bytes of one request, masking key included (`load --raw` of the same payload sends these)
     #[arg(long)]
     request: usize,
-    /// Receive buffers of 4096 bytes, a power of two
-    #[arg(long, default_value_t = 1024)]
+    /// Receive buffers of 16 KiB, a power of two; the engine's number unless given
+    #[arg(long, default_value_t = BUFFERS)]
     buffers: u16,
     /// Connections at most
     #[arg(long, default_value_t = 4096)]
@@ -41,7 +41,8 @@ fn main() -> io::Result<()> {
     if let Some(core) = options.core {
         pin(core)?;
     }
-    let settings = Settings { slots: options.connections, buffers: options.buffers, buffer_bytes: 4096 };
+    let settings =
+        Settings { slots: options.connections, buffers: options.buffers, buffer_bytes: BUFFER_BYTES };
     let mut ring = Ring::new(settings)?;
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
     socket.set_reuse_address(true)?;

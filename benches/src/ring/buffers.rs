@@ -15,7 +15,8 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 const PAGE_BYTES: usize = 4096;
-/// Between two buffers, so that equal offsets of neighbours do not fall into the same cache set.
+/// Between two buffers, as the engine has it, so that equal offsets of neighbours do not fall into the
+/// same cache set.
 const GAP_BYTES: usize = 64;
 
 /// All buffers of a ring. Never freed: the kernel may write into them for as long as the process lives.

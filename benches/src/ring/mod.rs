@@ -30,8 +30,14 @@ use std::net::TcpListener;
 use std::ops::Range;
 use std::os::fd::{AsRawFd, RawFd};
 
-const SQ_ENTRIES: u32 = 1024;
-const CQ_ENTRIES: u32 = 8192;
+/// Entries of the submission queue.
+pub const SQ_ENTRIES: u32 = 2048;
+/// Entries of the completion queue.
+pub const CQ_ENTRIES: u32 = 16_384;
+/// How many receive buffers the engine gives to a ring.
+pub const BUFFERS: u16 = 512;
+/// Bytes of each of them.
+pub const BUFFER_BYTES: usize = 16_384;
 /// Deferred completions that the kernel hands over in one enter at most, when one is waited for.
 const HAND_OVER_MAX: usize = 20;
 /// The only group of provided buffers.

@@ -116,14 +116,16 @@ impl Conn<'_> {
     }
 
     /// Sends one frame of a message in fragments: the first of the message's kind, the others
-    /// `None`, the last with `fin`. Nothing else but control frames may be sent in between.
+    /// `None`, the last with `fin`. Other messages are dropped in between (RFC 6455 section 5.4), and so
+    /// is a fragment that continues nothing.
     pub fn send_fragment(&mut self, kind: Option<Kind>, fin: bool, payload: &[u8]) -> Sent {
         // A message that has begun is taken to its end: the peer could make nothing of half of it.
         let sent = match kind {
             Some(_) => self.admit(payload.len()),
-            None => self.is_open().then(|| self.taken(payload.len())),
+            None => (self.is_open() && self.flow.fragmenting).then(|| self.taken(payload.len())),
         };
         let Some(sent) = sent else { return Sent::Dropped };
+        self.flow.fragmenting = !fin;
         let opcode = kind.map_or(Opcode::Continuation, Kind::opcode);
         self.append_frame(opcode, fin, payload);
         sent
@@ -145,8 +147,15 @@ impl Conn<'_> {
         self.append_close(wsring_proto::CloseReason { code: Some(code), reason });
     }
 
-    /// Receives from now on what is published to the topic.
+    /// Receives from now on what is published to the topic. A message in fragments that is being sent
+    /// comes first: what is published meanwhile is dropped.
+    ///
+    /// # Panics
+    /// When the topic is another server's, or the connection a client's: frames of a topic are those
+    /// of a server.
     pub fn subscribe(&mut self, topic: &Topic) {
+        let ours = !self.client && topic.belongs_to(&self.local.cluster);
+        assert!(ours, "a connection subscribes to topics of its own server");
         if !self.topics.contains(&topic.id()) {
             self.topics.push(topic.id());
             self.local.topics.entry(topic.id()).or_default().push(self.id.socket);
@@ -215,7 +224,7 @@ impl Conn<'_> {
     /// Whether a message may be taken, and what to tell its sender.
     #[inline]
     fn admit(&mut self, length: usize) -> Option<Sent> {
-        if self.flow.close_sent {
+        if self.flow.close_sent || self.flow.fragmenting || self.has_most() {
             return None;
         }
         let is_high = self.flow.is_high(self.output.len(), &self.local.settings);
@@ -223,6 +232,12 @@ impl Conn<'_> {
             return None;
         }
         Some(self.taken(length))
+    }
+
+    /// Whether as much is waiting as one connection may ever have, whatever it answers.
+    #[inline]
+    fn has_most(&self) -> bool {
+        self.flow.unsent_bytes() + self.output.len() >= self.local.settings.unsent_bytes_max()
     }
 
     /// What to tell the sender of a message that is taken.

@@ -16,6 +16,21 @@ pub enum Error {
         /// What may stand there.
         allowed: &'static str,
     },
+    /// More connections were asked for than the shards' descriptor tables hold.
+    #[error(
+        "{connections} connections need {tables} shards, not {shards}: one shard holds {usable} (`ulimit -n`). \
+         Leave the number of shards open, or raise the limit of open files"
+    )]
+    TooFewShards {
+        /// As set.
+        shards: usize,
+        /// Needed.
+        tables: usize,
+        /// As set.
+        connections: u32,
+        /// Places in one table.
+        usable: u32,
+    },
     /// An address to listen on could not be read.
     #[error("cannot listen on \"{address}\": not an address such as 127.0.0.1:8080 or [::1]:8080")]
     Address {

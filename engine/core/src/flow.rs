@@ -15,8 +15,10 @@ pub(crate) struct Flow {
     pub(crate) paused: bool,
     /// Some message was told `Queued`, so that its sender waits for `drain`.
     pub(crate) drain_wanted: bool,
-    /// A Close frame of ours is among the output; nothing may follow it.
+    /// A Close frame of ours is among the output; no message may follow it.
     pub(crate) close_sent: bool,
+    /// A message in fragments has begun and its last fragment has yet to come.
+    pub(crate) fragmenting: bool,
 }
 
 #[derive(Debug, Default)]

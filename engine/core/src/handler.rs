@@ -31,7 +31,7 @@ pub trait Handler: 'static {
     fn failed(&mut self, _failure: &OpenFailure) {}
 
     /// The connection is over, or as good as: nothing can be sent any more. Called once for every
-    /// handler that was opened.
+    /// handler that was opened, but for one that has panicked, which is dropped.
     fn close(&mut self, _connection: ConnectionId, _closed: &Closed<'_>) {}
 }
 

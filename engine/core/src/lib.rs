@@ -53,7 +53,7 @@ pub use handler::{Closed, Handler};
 pub use placement::Placement;
 pub use remote::Remote;
 pub use route::HttpRequest;
-pub use running::{Drain, DrainReport, Running};
+pub use running::{Drain, DrainReport, Running, Stopper};
 pub use server::Server;
 pub use settings::{Settings, SlowPeer};
 pub use topic::Topic;

@@ -25,8 +25,14 @@ pub(crate) const UNSENT_ANSWERS_BYTES_MAX: usize = 512 * 1024;
 /// How long after a shortage of the kernel's accepting is tried again.
 pub(crate) const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
-/// A turn with this many completions may have left some for the next: speakers stop collecting there.
-pub(crate) const TURN_COMPLETIONS_FULL: usize = 4096;
+/// A turn with this many completions may have left some for the next: half of the receive buffers.
+pub(crate) const TURN_COMPLETIONS_FULL: usize = 256;
+
+/// For how long deadlines may wait for a turn that has seen everything.
+pub(crate) const DUE_DELAY_MAX: Duration = Duration::from_secs(1);
+
+/// Bytes of the answer to our own opening handshake, should its head not end before.
+pub(crate) const ANSWER_HEAD_BYTES_MAX: usize = 64 * 1024;
 
 /// Bytes that may arrive before a deferred upgrade is decided; a client has no business to send any.
 pub(crate) const DEFERRED_BYTES_MAX: usize = 64 * 1024;

@@ -13,6 +13,8 @@ pub(crate) type HttpRoute = dyn Fn(&HttpRequest<'_>) -> Response + Send + Sync;
 #[derive(Default)]
 pub struct Routes {
     router: matchit::Router<usize>,
+    /// Paths that a wildcard matches with nothing in its place.
+    roots: Vec<(String, usize)>,
     endpoints: Vec<Endpoint>,
 }
 
@@ -47,6 +49,16 @@ impl Routes {
         Ok(())
     }
 
+    /// All routes are there: wildcards may take their roots. Not before, whatever the order in which
+    /// they came, since a route of its own at such a path goes first.
+    pub(crate) fn complete(mut self) -> Self {
+        for (root, index) in std::mem::take(&mut self.roots) {
+            // Refused where a route of its own stands.
+            let _ = self.router.insert(root, index);
+        }
+        self
+    }
+
     pub(crate) fn find<'a>(&'a self, path: &'a str) -> Option<(&'a Endpoint, Params<'a>)> {
         let found = self.router.at(path).ok()?;
         Some((&self.endpoints[*found.value], Params(Some(found.params))))
@@ -57,18 +69,14 @@ impl Routes {
             return Ok(&mut self.endpoints[index]);
         }
         let index = self.endpoints.len();
-        let insert = |router: &mut matchit::Router<usize>, path: &str| {
-            let wrong =
-                |cause: matchit::InsertError| Error::Route { path: path.into(), cause: cause.to_string() };
-            router.insert(path, index).map_err(wrong)
-        };
         if !path.starts_with('/') {
             return Err(Error::Route { path: path.into(), cause: "does not begin with /".into() });
         }
-        insert(&mut self.router, path)?;
-        if let Some((before, _)) = path.rsplit_once("{*") {
-            // A route of its own at the path without the wildcard keeps precedence.
-            let _ = insert(&mut self.router, before);
+        let wrong =
+            |cause: matchit::InsertError| Error::Route { path: path.into(), cause: cause.to_string() };
+        self.router.insert(path, index).map_err(wrong)?;
+        if let Some((root, _)) = path.rsplit_once("{*") {
+            self.roots.push((root.into(), index));
         }
         self.endpoints.push(Endpoint { path: path.into(), ..Endpoint::default() });
         Ok(&mut self.endpoints[index])

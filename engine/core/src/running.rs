@@ -73,10 +73,16 @@ impl Running {
 
     /// Begins to stop; [`join`](Self::join) waits for the end.
     pub fn begin_stop(&self, drain: Drain) {
-        self.cluster.send_all(|| Command::Drain(drain));
+        self.stopper().begin_stop(drain);
     }
 
-    /// Waits until all shards have ended: after a stop, or never.
+    /// A handle that begins the stop from another thread while this one waits in
+    /// [`join`](Self::join).
+    pub fn stopper(&self) -> Stopper {
+        Stopper { cluster: Arc::clone(&self.cluster) }
+    }
+
+    /// Waits until all shards have ended: after a stop, or because one was lost, when the others drain.
     ///
     /// # Errors
     /// A shard was lost; the environment's fault or ours.
@@ -92,5 +98,18 @@ impl Running {
             sum.cut_off += report.cut_off;
         }
         Ok(sum)
+    }
+}
+
+/// Stops a running server from any thread. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Stopper {
+    cluster: Arc<Cluster>,
+}
+
+impl Stopper {
+    /// See [`Running::begin_stop`].
+    pub fn begin_stop(&self, drain: Drain) {
+        self.cluster.send_all(|| Command::Drain(drain));
     }
 }

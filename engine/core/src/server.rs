@@ -106,9 +106,9 @@ impl Server {
             return Err(Error::NoListener);
         }
         let cluster = self.cluster;
-        cluster.start(self.settings.shard_count(wsring_io::uring::Config::default().sockets_max));
+        cluster.start(self.settings.shard_count(wsring_io::uring::Config::default().sockets_max)?);
         let (listeners, addresses) = listen(&self.listen, &self.settings, cluster.shards())?;
-        let threads = start_shards(&cluster, self.settings, Arc::new(self.routes), listeners)?;
+        let threads = start_shards(&cluster, self.settings, Arc::new(self.routes.complete()), listeners)?;
         Ok(Running { cluster, threads, addresses })
     }
 
@@ -131,7 +131,8 @@ impl Server {
         if let Some(fault) = self.fault {
             return Err(fault);
         }
-        let (cluster, settings, routes) = (self.cluster, Arc::new(self.settings), Arc::new(self.routes));
+        let (cluster, settings, routes) =
+            (self.cluster, Arc::new(self.settings), Arc::new(self.routes.complete()));
         cluster.start(speakers.len());
         let mut shards = Vec::new();
         for (shard, speaker) in speakers.into_iter().enumerate() {

@@ -32,10 +32,10 @@ pub struct Settings {
     /// From accept to the answer of the upgrade, or to a whole request; also how long an idle
     /// HTTP connection is kept. 10 s; not prolonged by single bytes.
     pub handshake_timeout: Duration,
-    /// After this long without a byte from the peer it is sent a Ping; `None`: never. 30 s, under
-    /// the 60 s after which many proxies drop a silent connection.
+    /// After this long without a sign of life (a byte from the peer, or output taken by it) it is sent
+    /// a Ping; `None`: never. 30 s, under the 60 s after which many proxies drop a silent connection.
     pub ping_interval: Option<Duration>,
-    /// After a Ping the peer has this long to send anything, then it is closed (1008): 15 s.
+    /// After a Ping the peer has this long for one, then it is closed (1008): 15 s.
     pub pong_timeout: Duration,
     /// A connection on which no message arrived for this long is closed (1001); `None`: never, the
     /// default, since subscribers may have nothing to say.
@@ -108,6 +108,9 @@ impl Settings {
         if self.shards == Some(0) {
             return wrong("shards", "0".into(), "at least 1");
         }
+        if self.connections_max == Some(0) {
+            return wrong("connections_max", "0".into(), "at least 1");
+        }
         if !self.buffers.is_power_of_two() || self.buffers > 32768 {
             return wrong("buffers", self.buffers.to_string(), "a power of two up to 32768");
         }
@@ -120,12 +123,32 @@ impl Settings {
         Ok(())
     }
 
+    /// Unsent bytes beyond which one connection is given nothing more, not even answers: a handler that
+    /// answers small requests with large messages fills it within one receive. At least two of the
+    /// longest messages, so that an echo never meets it.
+    pub(crate) fn unsent_bytes_max(&self) -> usize {
+        let echoes = self.limits.message_bytes_max.saturating_mul(2);
+        self.high_water_bytes.saturating_mul(16).max(echoes)
+    }
+
     /// Shards to start: as set, else one per core; more where the limit of connections asks for more
     /// descriptor tables than that.
-    pub(crate) fn shard_count(&self, sockets_per_shard: u32) -> usize {
+    ///
+    /// # Errors
+    /// The caller's fault: too few shards were set for the connections.
+    pub(crate) fn shard_count(&self, sockets_per_shard: u32) -> Result<usize, Error> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let usable = sockets_per_shard.saturating_sub(crate::limits::TABLE_RESERVE).max(1);
         let tables = self.connections_max.map_or(1, |max| max.div_ceil(usable) as usize);
-        self.shards.unwrap_or_else(|| cores.max(tables))
+        match self.shards {
+            Some(shards) if shards < tables => Err(Error::TooFewShards {
+                shards,
+                tables,
+                connections: self.connections_max.unwrap_or(u32::MAX),
+                usable,
+            }),
+            Some(shards) => Ok(shards),
+            None => Ok(cores.max(tables)),
+        }
     }
 }

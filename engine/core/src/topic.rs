@@ -27,6 +27,11 @@ impl Topic {
         self.id
     }
 
+    /// Whether it was made by the server or client with these shards.
+    pub(crate) fn belongs_to(&self, cluster: &Arc<Cluster>) -> bool {
+        Arc::ptr_eq(&self.cluster, cluster)
+    }
+
     /// Publishes from any thread. Within a handler
     /// [`Conn::publish`](crate::Conn::publish) is cheaper.
     pub fn publish(&self, kind: Kind, payload: &[u8]) {
@@ -36,6 +41,9 @@ impl Topic {
 
     /// From a shard's own thread: what concerns it takes no detour through its inbox.
     pub(crate) fn publish_from(&self, local: &mut Local, kind: Kind, payload: &[u8], except: Option<Socket>) {
+        if !self.belongs_to(&local.cluster) {
+            return self.publish(kind, payload);
+        }
         let frame = frame(kind, payload);
         for shard in (0..self.cluster.shards()).filter(|shard| *shard != local.shard) {
             self.cluster.send(shard, self.command(&frame, None));

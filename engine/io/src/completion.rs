@@ -57,6 +57,14 @@ pub enum Completion {
         /// How many bytes.
         unsent: usize,
     },
+    /// The pending send has got shorter: the peer is slow and takes bytes all the same. May come any
+    /// number of times between `SendPending` and the end of the send, or not at all.
+    SendProgress {
+        /// Which.
+        socket: Socket,
+        /// How many bytes are still to go; at least one, and fewer than were reported before.
+        unsent: usize,
+    },
     /// The pending send has gone out whole, or one with `notify` has.
     SendDone {
         /// Which.

@@ -221,9 +221,37 @@ fn who_finds_the_table_full_is_closed() {
     first.submit(Op::AcceptStart);
     let [Completion::Accepted { socket }] = turns(&mut first, 1)[..] else { panic!("nobody came") };
     first.submit(Op::HandOver { socket, shard: 1 });
-    turns(&mut first, 1);
+    assert!(turns(&mut first, 1).is_empty());
     assert!(turns(&mut second, 1).is_empty());
     assert!(peer.is_reset());
+    check_refused(&turns(&mut first, 1));
+}
+
+#[test]
+fn a_hand_over_to_a_shard_that_has_ended_is_refused() {
+    for ends_first in [true, false] {
+        let network = Network::new(6, Faults::default());
+        let (mut first, second) = (network.shard(Config::default()), network.shard(Config::default()));
+        let mut second = Some(second);
+        let peer = network.peer(0);
+        first.submit(Op::AcceptStart);
+        let [Completion::Accepted { socket }] = turns(&mut first, 1)[..] else { panic!("nobody came") };
+        first.submit(Op::HandOver { socket, shard: 1 });
+        if ends_first {
+            second = None;
+        }
+        let mut completions = turns(&mut first, 1);
+        if second.take().is_some() {
+            assert!(completions.is_empty(), "it is on its way");
+            completions = turns(&mut first, 1);
+        }
+        check_refused(&completions);
+        assert!(peer.is_reset());
+    }
+}
+
+fn check_refused(completions: &[Completion]) {
+    assert!(matches!(completions, [Completion::HandOverRefused { shard: 1 }]), "{completions:?}");
 }
 
 #[test]
@@ -259,7 +287,9 @@ fn a_shard_that_talks_to_itself_is_not_passed_over() {
                     received += buffer.len();
                     io.release(buffer);
                 }
-                Completion::SendPending { socket, .. } | Completion::SendDone { socket } => {
+                Completion::SendPending { socket, .. }
+                | Completion::SendProgress { socket, .. }
+                | Completion::SendDone { socket } => {
                     assert_eq!(Some(socket), near);
                 }
                 other => panic!("{other:?}"),

@@ -111,6 +111,7 @@ fn short_send() {
     });
     (0..400).for_each(|_| scene.turn());
     assert!(scene.reported("SendPending").0 > 0);
+    assert!(scene.reported("SendProgress").1 > 1);
     assert_eq!(scene.reported("SendDone").0, CONNECTIONS);
     assert!(scene.reported("SendDone").1 > 1);
     assert!(scene.peers.iter_mut().all(|peer| peer.read() == [1; 1000]));

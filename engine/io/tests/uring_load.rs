@@ -54,11 +54,23 @@ fn a_slow_reader_gets_every_byte_in_order() {
             }
             all
         });
+        let (mut unsent_before, mut progress) = (0, 0);
         shard.await_one(|completion| match completion {
+            Completion::SendPending { unsent, .. } => {
+                unsent_before = *unsent;
+                None
+            }
+            Completion::SendProgress { unsent, .. } => {
+                assert!((1..unsent_before).contains(unsent), "{unsent} to go after {unsent_before}");
+                (unsent_before, progress) = (*unsent, progress + 1);
+                None
+            }
             Completion::SendDone { .. } => Some(()),
             Completion::SendFailed { errno, .. } => panic!("failed with {errno}"),
             _ => None,
         });
+        // Each request takes 64 KiB at most.
+        assert!(progress + 1 >= length / 65_536, "{length} bytes went out in {progress} steps");
         assert_eq!(kernel_workers(), 0, "no send may be handed to a kernel worker");
         assert!(reading.join().unwrap() == whole[..length], "kind {kind} arrived changed");
         shard.io.submit(Op::Close { socket, how: CloseHow::Fin });

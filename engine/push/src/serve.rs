@@ -21,14 +21,16 @@ pub(crate) fn serve(options: &Serve) -> Result<(), Box<dyn std::error::Error>> {
         let simd = SimdLevel::detect();
         tracing::info!(%address, shards, io = "io_uring", %simd, "serving: http://{address}/");
     }
-    let signal = signals.forever().next();
-    tracing::info!(signal, "stopping");
+    let (stopper, drain) = (running.stopper(), options.drain());
     std::thread::spawn(move || {
-        signals.forever().next();
+        let mut received = signals.forever();
+        tracing::info!(signal = received.next(), "stopping");
+        stopper.begin_stop(drain);
+        received.next();
         eprintln!("wsring: second signal, stopping at once");
         std::process::exit(1);
     });
-    let report = running.stop(options.drain())?;
+    let report = running.join()?;
     tracing::info!(report.connections, report.closed, report.cut_off, "stopped");
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use wsring::{
     Agreement, Client, Closed, Conn, ConnectOptions, ConnectionId, Drain, Handler, Message, OpenFailure,
     Response,
@@ -241,4 +241,60 @@ fn frames_right_behind_the_answer_and_a_masked_one_after_them() {
     assert_eq!(next(&told), Told::Open);
     assert_eq!(next(&told), Told::Message(b"hi".to_vec()));
     assert!(matches!(next(&told), Told::Closed(1002, _, false)), "section 5.1: a server must not mask");
+}
+
+/// A listener that leaves TCP itself unanswered: its queue is full, so that the kernel drops what asks
+/// to connect. What fills it has to be kept.
+fn hanging() -> (socket2::Socket, Vec<socket2::Socket>, ConnectOptions) {
+    let stream = || socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    let listener = stream();
+    listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    listener.listen(0).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut queue = Vec::new();
+    // It has room for one; more than a few says that this kernel counts otherwise.
+    while queue.len() < 16 {
+        let socket = stream();
+        match socket.connect_timeout(&address, Duration::from_millis(300)) {
+            Ok(()) => queue.push(socket),
+            Err(_) => return (listener, queue, to(address.as_socket().unwrap())),
+        }
+    }
+    panic!("{} connections are in a queue of none", queue.len());
+}
+
+#[test]
+fn a_host_that_does_not_answer_tcp_is_given_up_after_the_handshake_timeout() {
+    let timeout = Duration::from_millis(400);
+    let client = Client::start(wsring::Settings { handshake_timeout: timeout, ..settings() }).unwrap();
+    let (_listener, _queue, options) = hanging();
+    let began = Instant::now();
+    let first = connect(&client, &options, Vec::new());
+    std::thread::sleep(timeout / 2);
+    let second = connect(&client, &options, Vec::new());
+    for (told, waited) in [(first, timeout), (second, timeout * 3 / 2)] {
+        let text = failure(&told);
+        assert!(text.contains("in time"), "{text}");
+        assert!(began.elapsed() >= waited, "{:?} of {waited:?}", began.elapsed());
+    }
+    assert!(began.elapsed() < PATIENCE / 3, "{:?}", began.elapsed());
+    let server = serve_echo(settings());
+    let told = connect(&client, &to(server.address()), vec![b"others are reached".to_vec()]);
+    assert_eq!(next(&told), Told::Agreed(None, None));
+    assert_eq!(next(&told), Told::Open);
+    assert_eq!(next(&told), Told::Message(b"others are reached".to_vec()));
+}
+
+#[test]
+fn it_stops_by_the_deadline_though_tcp_is_not_answered() {
+    let client = Client::start(settings()).unwrap();
+    let (_listener, _queue, options) = hanging();
+    let told = connect(&client, &options, Vec::new());
+    assert!(told.recv_timeout(Duration::from_millis(200)).is_err(), "it is still under way");
+    let (to, stopped) = channel();
+    let drain = Drain { window: Duration::ZERO, deadline: Duration::from_millis(500) };
+    std::thread::spawn(move || to.send(client.stop(drain).map(|report| report.connections)).unwrap());
+    let report = stopped.recv_timeout(settings().handshake_timeout / 2).expect("it ends by its deadline");
+    assert_eq!(report.unwrap(), 0);
+    assert!(failure(&told).contains("closed the connection"));
 }

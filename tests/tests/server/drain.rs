@@ -1,9 +1,10 @@
 //! Stopping in order.
 
 use std::net::TcpStream;
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
-use wsring::{Drain, Response, Settings};
-use wsring_tests::served::serve_echo;
+use wsring::{Drain, Response, Server, Settings};
+use wsring_tests::served::{echo, serve_echo};
 use wsring_tests::wire::{self, BINARY};
 use wsring_tests::{PATIENCE, Peer, serve, settings};
 
@@ -107,14 +108,46 @@ fn connections_that_speak_http_are_ended_after_the_request_at_hand() {
 }
 
 #[test]
+fn another_thread_stops_what_this_one_waits_for() {
+    let server = Server::new()
+        .listen("127.0.0.1:0")
+        .settings(Settings { shards: Some(2), ..settings() })
+        .websocket("/", |upgrade| upgrade.accept(echo))
+        .start()
+        .unwrap();
+    let address = server.addresses()[0];
+    let mut peers: Vec<Peer> = (0..4).map(|_| Peer::open(address, "/")).collect();
+    let stopper = server.stopper();
+    let (told, ended) = channel();
+    let waiting = std::thread::spawn(move || {
+        let report = server.join();
+        told.send(()).unwrap();
+        report
+    });
+    peers.iter_mut().for_each(|peer| peer.echo(b"waiting does not keep it from serving"));
+    assert!(ended.recv_timeout(Duration::from_millis(100)).is_err(), "nobody has stopped it yet");
+    let once_more = stopper.clone();
+    std::thread::spawn(move || stopper.begin_stop(AT_ONCE)).join().unwrap();
+    for peer in &mut peers {
+        assert_eq!(peer.closed().0, 1001);
+        peer.send(&wire::close(1001, ""));
+        peer.ended();
+    }
+    ended.recv_timeout(PATIENCE).unwrap();
+    let report = waiting.join().unwrap().unwrap();
+    assert_eq!((report.connections, report.closed, report.cut_off), (4, 4, 0));
+    once_more.begin_stop(AT_ONCE);
+}
+
+#[test]
 fn an_idle_server_stops_at_once_and_its_port_is_free() {
     let server = serve_echo(Settings { shards: Some(2), ..settings() });
     let address = server.address();
     assert_eq!(server.stop(Drain::default()).connections, 0);
-    let again = wsring::Server::new()
+    let again = Server::new()
         .listen(address.to_string())
         .settings(settings())
-        .websocket("/", |upgrade| upgrade.accept(wsring_tests::served::echo))
+        .websocket("/", |upgrade| upgrade.accept(echo))
         .start()
         .unwrap();
     Peer::open(address, "/").echo(b"again");

@@ -46,6 +46,7 @@ fn a_bad_address_is_named() {
 #[test]
 fn a_bad_setting_is_named_with_its_value_and_what_is_allowed() {
     says(&with(|settings| settings.shards = Some(0)), &["shards", "is 0", "at least 1"]);
+    says(&with(|settings| settings.connections_max = Some(0)), &["connections_max", "is 0", "at least 1"]);
     says(&with(|settings| settings.buffers = 1000), &["buffers", "1000", "power of two"]);
     says(&with(|settings| settings.buffers = 0), &["buffers", "0", "power of two"]);
     says(&with(|settings| settings.buffer_bytes = 100), &["buffer_bytes", "100", "at least 512"]);
@@ -54,6 +55,15 @@ fn a_bad_setting_is_named_with_its_value_and_what_is_allowed() {
         &["handshake_timeout", "more than 0"],
     );
     says(&with(|settings| settings.pin = Some(1 << 20)), &["core 1048576"]);
+}
+
+#[test]
+fn fewer_shards_than_the_connections_need_are_refused() {
+    // One table has at most 2^20 places, whatever the limit of open files.
+    let too_few = Settings { connections_max: Some(2_000_000), ..settings() };
+    let words = ["2000000 connections need ", " shards, not 1: one shard holds ", "`ulimit -n`"];
+    says(&refused(Server::new().listen("127.0.0.1:0").settings(too_few.clone())), &words);
+    says(&Client::start(too_few).expect_err("the same holds for a client").to_string(), &words);
 }
 
 #[test]

@@ -214,3 +214,72 @@ fn a_client_that_waits_is_invited_to_send_its_body_once() {
     peer.send(b"POST /back HTTP/1.1\r\nHost: a\r\nContent-Length: 5000\r\nExpect: 100-continue\r\n\r\n");
     assert_eq!(peer.answer().status, 413, "and not at all when the body is too long");
 }
+
+#[test]
+fn a_body_that_nobody_takes_is_refused_before_it_comes() {
+    let server = server();
+    let table = [
+        (404, "POST", "/nothing", None),
+        (404, "PUT", "/hello/more", None),
+        (405, "POST", "/hello", Some("GET, HEAD")),
+        (405, "PUT", "/length", Some("POST")),
+        (405, "POST", "/ws", Some("GET")),
+    ];
+    for (status, method, path, allow) in table {
+        for more in ["", "Expect: 100-continue\r\n"] {
+            let mut peer = Peer::connect(server.address());
+            let head = format!("{method} {path} HTTP/1.1\r\nHost: a\r\n{more}Content-Length: 4000\r\n\r\n");
+            peer.send(head.as_bytes());
+            let answer = peer.answer_to(method);
+            let said = (answer.status, answer.header("Allow"), answer.header("Connection"));
+            assert_eq!(said, (status, allow, Some("close")), "{method} {path} {more}");
+            // What is on its way all the same is not taken for the next request.
+            peer.try_send(get("/hello").as_bytes());
+            peer.ended();
+        }
+    }
+}
+
+/// A route with a wildcard and one at its root, in either order.
+fn rooted(wildcard_first: bool) -> Served {
+    let text = |text: &'static str| move |_: &wsring::HttpRequest<'_>| Response::text(200, text);
+    let says = |text: &'static str| {
+        move |conn: &mut wsring::Conn<'_>, _: wsring::Message<'_>| {
+            let _ = conn.send_text(text);
+        }
+    };
+    serve(settings(), |server| {
+        let wildcard = |server: wsring::Server| {
+            server
+                .get("/{*path}", text("wildcard"))
+                .websocket("/{*path}", move |upgrade| upgrade.accept(says("wildcard")))
+        };
+        let root = |server: wsring::Server| {
+            server.get("/", text("root")).websocket("/", move |upgrade| upgrade.accept(says("root")))
+        };
+        let server = if wildcard_first { root(wildcard(server)) } else { wildcard(root(server)) };
+        let parts = |request: &wsring::HttpRequest<'_>| {
+            let part = |name| request.param(name).unwrap_or_default();
+            Response::text(200, format!("{} {}", part("name"), part("rest")))
+        };
+        server.get("/a/{*rest}", parts).get("/users/{name}/{*rest}", parts)
+    })
+}
+
+#[test]
+fn a_wildcard_leaves_its_root_to_a_route_of_its_own_in_either_order() {
+    for wildcard_first in [true, false] {
+        let server = rooted(wildcard_first);
+        for (path, who) in [("/", "root"), ("/x", "wildcard"), ("/x/y/", "wildcard")] {
+            assert_eq!(ask(&server, &get(path)), (200, who.to_owned()), "GET {path}");
+            let mut peer = Peer::open(server.address(), path);
+            peer.send_text("who is there?");
+            assert_eq!(peer.text(), who, "WebSocket {path}");
+        }
+        let table =
+            [("/a/", " "), ("/a/b/c", " b/c"), ("/users/ann/", "ann "), ("/users/ann/b/c", "ann b/c")];
+        for (path, body) in table {
+            assert_eq!(ask(&server, &get(path)), (200, body.to_owned()), "GET {path}");
+        }
+    }
+}

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use wsring::{Closed, Conn, ConnectionId, Handler, Message, Settings};
 use wsring_tests::served::serve_echo;
 use wsring_tests::wire::{self, PING, PONG};
-use wsring_tests::{PATIENCE, Peer, Served, serve, settings, wait_until};
+use wsring_tests::{Frame, PATIENCE, Peer, Served, serve, settings, wait_until};
 
 const SHORT: Duration = Duration::from_millis(300);
 
@@ -46,6 +46,61 @@ fn a_silent_peer_is_pinged_and_its_pong_keeps_it() {
     peer.send_message(PONG, b"of my own accord");
     assert_eq!(told.recv_timeout(PATIENCE).as_deref(), Ok("pong 16 false"));
     peer.echo(b"still there");
+}
+
+#[test]
+fn only_the_answer_to_the_shard_s_own_ping_has_a_round_trip() {
+    let (server, told) = listening(Settings { ping_interval: Some(SHORT), ..settings() });
+    let mut peer = Peer::open(server.address(), "/");
+    let clock = |ping: &[u8]| u64::from_be_bytes(ping.try_into().expect("a Ping carries the clock"));
+    let ping = loop {
+        let ping = peer.frame();
+        assert_eq!(ping.opcode, PING);
+        // Early and late in the life of the shard's clock it is the same.
+        if clock(&ping.payload) > 200_000_000 {
+            break ping.payload;
+        }
+        peer.send_message(PONG, &ping.payload);
+        assert_eq!(told.recv_timeout(PATIENCE).as_deref(), Ok("pong 8 true"));
+    };
+    // No Ping has asked this one yet, or at another time.
+    let mut unasked = Peer::open(server.address(), "/");
+    unasked.send_message(PONG, &ping);
+    assert_eq!(told.recv_timeout(PATIENCE).as_deref(), Ok("pong 8 false"), "unasked");
+
+    let wrong = [clock(&ping) - 150_000_000, clock(&ping) + 3_600_000_000_000, 0, u64::MAX];
+    for value in wrong {
+        peer.send_message(PONG, &value.to_be_bytes());
+        assert_eq!(told.recv_timeout(PATIENCE).as_deref(), Ok("pong 8 false"), "{value}");
+    }
+    peer.send_message(PONG, &ping);
+    assert_eq!(told.recv_timeout(PATIENCE).as_deref(), Ok("pong 8 true"), "the answer");
+    peer.send_message(PONG, &ping);
+    assert_eq!(told.recv_timeout(PATIENCE).as_deref(), Ok("pong 8 false"), "answered already");
+}
+
+#[test]
+fn a_ping_is_answered_after_our_own_close_until_the_peer_s() {
+    let server = serve(settings(), |server| {
+        server.websocket("/", |upgrade| {
+            upgrade.accept(|conn: &mut Conn<'_>, _: Message<'_>| {
+                conn.close(wsring::CloseCode::NORMAL, "done");
+            })
+        })
+    });
+    let ping = |payload: &[u8]| wire::message(PING, payload);
+    let message = wire::message(wire::TEXT, b"close");
+    // In one piece, so that the Pings are behind the message within the same input as well.
+    let mut peer = Peer::open(server.address(), "/");
+    peer.send(&[&message[..], &ping(b"1"), &message, &ping(b"2")].concat());
+    assert_eq!(peer.closed(), (1000, "done".to_owned()));
+    for payload in [b"1", b"2"] {
+        assert_eq!(peer.frame(), Frame::new(PONG, *payload));
+    }
+    peer.send(&ping(b"3"));
+    assert_eq!(peer.frame(), Frame::new(PONG, *b"3"));
+    peer.send(&[wire::close(1000, ""), ping(b"4")].concat());
+    peer.ended();
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What each policy does with a peer that does not read, exactly.
 
-use crate::probe::{Probe, finish, world};
+use crate::probe::{Probe, STEP, finish, world};
 use crate::wire::{self, FIN, PING, TEXT};
 use crate::world::World;
 use std::time::Duration;
@@ -59,6 +59,27 @@ fn pause_loses_nothing_and_holds_the_sender_back() {
     assert_eq!(probe.seen.len(), taken / frame.len());
     assert!(probe.names().iter().all(|name| *name == "1000 bytes"));
     assert!(world.shared.entry(0).drained > 0, "a sender that waits is told");
+    finish(world, vec![probe]);
+}
+
+/// One long answer is counted as it shrinks: its reader is read from again before the last byte is out.
+#[test]
+fn pause_ends_when_half_the_mark_is_left() {
+    let (mut world, mut probe) = begin(SlowPeer::Pause, "/echo/0");
+    let message = vec![b'a'; 4 * HIGH_WATER];
+    probe.say_long(&mut world, TEXT, &message);
+    probe.say(TEXT, b"next");
+    world.settle();
+    assert_eq!(world.shared.entry(0).messages, 1, "it is not read from");
+    probe.is_reading = true;
+    // It takes a window in every step.
+    let steps = (message.len() - HIGH_WATER / 2) / WINDOW;
+    probe.pass(&mut world, STEP * (steps as u32 - 4), |_, _| {});
+    assert_eq!(world.shared.entry(0).messages, 1, "more than half of the mark waits");
+    probe.pass(&mut world, STEP * 8, |_, _| {});
+    assert_eq!((world.shared.entry(0).messages, probe.seen.len()), (2, 0));
+    read_on(&mut world, &mut probe);
+    assert_eq!(probe.names(), ["262144 bytes", "4 bytes"]);
     finish(world, vec![probe]);
 }
 

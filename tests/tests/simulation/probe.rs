@@ -67,6 +67,19 @@ impl Probe {
         self.write(&bytes);
     }
 
+    /// Says what does not fit into the network at once.
+    pub(crate) fn say_long(&mut self, world: &mut World, opcode: u8, payload: &[u8]) {
+        let mut bytes = Vec::new();
+        wire::append(&mut bytes, FIN | opcode, payload, [5, 6, 7, 8]);
+        let mut written = 0;
+        while written < bytes.len() {
+            let count = self.peer.write(&bytes[written..]);
+            assert!(count > 0, "the server reads");
+            written += count;
+            world.settle();
+        }
+    }
+
     /// What came so far, without the times.
     pub(crate) fn names(&self) -> Vec<&str> {
         self.seen.iter().map(|(_, name)| name.as_str()).collect()

@@ -174,6 +174,32 @@ fn of_a_silent_websocket() {
     cases.iter().for_each(check);
 }
 
+/// Whoever takes a long message slowly is alive, although it cannot answer a Ping that stands behind
+/// the message; once it has all of it, silence counts again.
+#[test]
+fn of_a_slow_reader() {
+    const WINDOW: usize = 2048;
+    let message = vec![b'm'; 16 << 20];
+    let settings = Settings::default();
+    let deaf = settings.ping_interval.expect("there are Pings") + settings.pong_timeout;
+    let mut world = world(settings);
+    let mut probe = open(&mut world);
+    probe.peer.set_window(WINDOW);
+    probe.say_long(&mut world, BINARY, &message);
+    // It takes a window in every step.
+    let takes = STEP * (message.len() / WINDOW) as u32;
+    assert!(takes > deaf + secs(10), "a silence of {takes:?} would be forgiven");
+    probe.pass(&mut world, takes + STEP * 10, |_, _| {});
+    assert_eq!(probe.names(), ["16777216 bytes"]);
+    let whole_at = probe.seen[0].0;
+    assert!(whole_at > deaf + secs(10), "it came after {whole_at:?}");
+    probe.seen.clear();
+    probe.pass(&mut world, deaf + secs(1), |_, _| {});
+    assert_eq!(probe.names(), ["ping", "close 1008", "end"]);
+    assert!(probe.seen[0].0 - whole_at > secs(29), "{:?} after {whole_at:?}", probe.seen);
+    finish(world, vec![probe]);
+}
+
 #[test]
 fn of_a_websocket_that_is_idle_or_old() {
     let cases = [

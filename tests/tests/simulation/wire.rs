@@ -71,6 +71,11 @@ impl Reader {
 
     pub(crate) fn next(&mut self) -> Result<Option<Incoming>, String> {
         while let Some(frame) = self.frame()? {
+            // Section 5.5.2: Pings are answered until a Close was received, after our own one too.
+            if self.is_closed && frame.opcode == PONG {
+                self.take(frame)?;
+                continue;
+            }
             if self.is_closed {
                 return Err(format!("opcode {} after a Close", frame.opcode));
             }

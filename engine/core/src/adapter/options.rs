@@ -5,8 +5,11 @@ use std::time::Duration;
 use wsring_proto::Limits;
 use wsring_proto::http::HeadLimits;
 
+/// Much smaller than [`Settings::buffer_bytes`]: every connection keeps one of its own, idle or not.
+const BUFFER_BYTES: usize = 4 << 10;
+
 /// How one connection is treated. Every field has a default, the same as in [`Settings`] where it
-/// exists there too.
+/// exists there too, except for the size of the buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Frames and messages that the peer may send. [`Limits::held_bytes_max`] counts for this
@@ -36,7 +39,7 @@ impl Default for Options {
             handshake_timeout: settings.handshake_timeout,
             close_timeout: settings.close_timeout,
             linger_timeout: settings.linger_timeout,
-            buffer_bytes: settings.buffer_bytes as usize,
+            buffer_bytes: BUFFER_BYTES,
             high_water_bytes: settings.high_water_bytes,
         }
     }

@@ -288,8 +288,9 @@ impl<R: Role> WebSocket<R> {
     fn end(&mut self, end: End) {
         let (ended, error, timeout) = match end {
             End::Closed { code, reason } => {
-                // Section 5.5.1: a Close is answered with a Close, mostly of the same code.
-                self.session.outbox.end(CloseReason { code, reason: "" });
+                // Section 5.5.1: a Close is answered with a Close of the same code; of the same
+                // reason as well, as the shards do it.
+                self.session.outbox.end(CloseReason { code, reason: &reason });
                 (Ended { code, reason, clean: true }, None, self.options.close_timeout)
             }
             End::Failed(violation) => {

@@ -56,19 +56,14 @@ impl<I: Io> Shard<I> {
         }
     }
 
-    /// A published frame, to every subscriber of this shard.
+    /// A published frame, to every subscriber of this shard. No handler is called on the way, so that
+    /// the subscribers stay the same.
     fn deliver(&mut self, topic: u64, frame: &Bytes, except: Option<Socket>) {
-        let Some(mut subscribers) = self.local.topics.remove(&topic) else { return };
-        let leaves = self.local.leaves;
+        let Some(subscribers) = self.local.topics.remove(&topic) else { return };
         for socket in &subscribers {
             if Some(*socket) != except {
                 self.with_handler(*socket, |_, conn| conn.push_shared(frame));
             }
-        }
-        if self.local.leaves != leaves {
-            subscribers.retain(|socket| {
-                self.table.get(*socket).is_some_and(|session| session.topics.contains(&topic))
-            });
         }
         self.local.topics.insert(topic, subscribers);
     }

@@ -69,6 +69,7 @@ impl<I: Io> Shard<I> {
             draining.over = true;
             draining.told = draining.sockets.len();
             draining.cut_off = self.cut_off();
+            self.give_up_openings();
         }
         self.draining = Some(draining);
     }

@@ -32,6 +32,7 @@ impl<I: Io> Shard<I> {
             }
             Shape::One(bytes) if !blocked => {
                 session.flow.sending = ending;
+                let bytes = session.transport.seal(bytes);
                 self.io.submit(Op::Send { socket, bytes, notify: ending });
             }
             Shape::One(Outgoing::Received { buffer, range }) => {
@@ -60,6 +61,16 @@ impl<I: Io> Shard<I> {
         }
     }
 
+    /// The peer has taken a part of what is pending.
+    pub(super) fn send_progress(&mut self, socket: Socket, unsent: usize) {
+        let Some(session) = self.table.get(socket).filter(|session| !session.is_closing()) else { return };
+        // A Pong cannot be waited for: the Ping stands behind what is pending. That the peer takes
+        // that, however slowly, is sign of life enough.
+        session.clock.heard = self.local.tick;
+        session.flow.pending(unsent);
+        self.read_on(socket);
+    }
+
     /// What waited may go, and the connection may read on.
     pub(super) fn send_done(&mut self, socket: Socket) {
         let Some(session) = self.table.get(socket).filter(|session| !session.is_closing()) else { return };
@@ -69,11 +80,8 @@ impl<I: Io> Shard<I> {
         if session.flow.is_blocked() {
             self.send_next(socket);
         }
+        self.read_on(socket);
         let Some(session) = self.table.get(socket) else { return };
-        if session.flow.should_resume(&self.local.settings) {
-            session.flow.paused = false;
-            self.io.submit(Op::ReceiveStart(socket));
-        }
         if session.flow.is_blocked() {
             return;
         }
@@ -92,7 +100,7 @@ impl<I: Io> Shard<I> {
     /// Sends the next waiting piece, and short ones after it together with it.
     fn send_next(&mut self, socket: Socket) {
         let Some(session) = self.table.get(socket) else { return };
-        let flow = &mut session.flow;
+        let (flow, transport) = (&mut session.flow, session.transport);
         let Some(mut piece) = flow.next() else { return };
         let fits =
             |length: usize, next: Option<usize>| next.is_some_and(|next| length + next <= COALESCE_BYTES_MAX);
@@ -105,7 +113,16 @@ impl<I: Io> Shard<I> {
             }
             piece = Outgoing::Buffer { bytes, start: 0 };
         }
-        self.io.submit(Op::Send { socket, bytes: piece, notify: true });
+        self.io.submit(Op::Send { socket, bytes: transport.seal(piece), notify: true });
+    }
+
+    /// Reads again from a peer of whose output enough has gone out.
+    fn read_on(&mut self, socket: Socket) {
+        let Some(session) = self.table.get(socket) else { return };
+        if session.flow.should_resume(&self.local.settings) {
+            session.flow.paused = false;
+            self.io.submit(Op::ReceiveStart(socket));
+        }
     }
 
     /// Stops reading from a peer that has too much waiting for it: its own input must not add more.

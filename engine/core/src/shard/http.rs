@@ -108,11 +108,17 @@ impl Hands<'_> {
             }
             Body::Length(length) => length as usize,
         };
-        let Some(body) = input.get(end..end + length) else {
-            self.invite(&request);
-            return Step::More;
-        };
-        self.answer(&request, body, end + length)
+        if let Some(body) = input.get(end..end + length) {
+            return self.answer(&request, body, end + length);
+        }
+        // A body that nobody will take is not gathered first.
+        match self.no_route(&request) {
+            Some(response) => self.reject(&response),
+            None => {
+                self.invite(&request);
+                Step::More
+            }
+        }
     }
 
     /// Tells a client that waits for it to send its body (RFC 9110 section 10.1.1), once.
@@ -129,30 +135,30 @@ impl Hands<'_> {
             http.continue_sent = false;
         }
         let routes = self.routes;
-        let Some((endpoint, params)) = routes.find(request.path()) else {
-            let text = "404 Not Found: nothing is served at this path\n";
-            return self.respond(request, &Response::text(404, text), taken);
-        };
-        if endpoint.websocket.is_some() && request.wants_upgrade() {
-            return self.upgrade(request, endpoint, params, taken);
+        let found = routes.find(request.path());
+        if let Some((endpoint, params)) = found {
+            if endpoint.websocket.is_some() && request.wants_upgrade() {
+                return self.upgrade(request, endpoint, params, taken);
+            }
+            if let Some(route) = endpoint.http(request.method()) {
+                let response = route(&HttpRequest { request, params, body });
+                return self.respond(request, &response, taken);
+            }
+            if endpoint.websocket.is_some() && request.method() == "GET" {
+                return self.refuse(Refusal::upgrade_required("this path speaks WebSocket only"));
+            }
         }
-        let Some(route) = endpoint.http(request.method()) else {
-            return self.no_such_method(request, endpoint, taken);
-        };
-        let response = route(&HttpRequest { request, params, body });
+        let response = self.no_route(request).unwrap_or_else(|| Response::empty(500));
         self.respond(request, &response, taken)
     }
 
-    fn no_such_method(&mut self, request: &Request<'_>, endpoint: &Endpoint, taken: usize) -> Step {
-        if endpoint.websocket.is_some() && request.method() == "GET" {
-            return self.refuse(Refusal::upgrade_required("this path speaks WebSocket only"));
-        }
-        let allowed = endpoint.allowed();
-        let text =
-            format!("405 Method Not Allowed: {} is not served here, only {allowed}\n", request.method());
-        let response = Response::text(405, text);
-        let response = response.clone().header("Allow", &allowed).unwrap_or(response);
-        self.respond(request, &response, taken)
+    /// The answer to a request that no route takes; `None` when one does.
+    fn no_route(&self, request: &Request<'_>) -> Option<Response> {
+        let Some((endpoint, _)) = self.routes.find(request.path()) else {
+            return Some(Response::text(404, "404 Not Found: nothing is served at this path\n"));
+        };
+        let upgrades = endpoint.websocket.is_some() && request.wants_upgrade();
+        (!upgrades && endpoint.http(request.method()).is_none()).then(|| no_such_method(request, endpoint))
     }
 
     fn upgrade(
@@ -198,4 +204,11 @@ impl Hands<'_> {
         self.output.compose(|bytes| response.write(bytes, WriteAs { head_only: false, close: true }));
         Step::Over(After::Linger)
     }
+}
+
+fn no_such_method(request: &Request<'_>, endpoint: &Endpoint) -> Response {
+    let allowed = endpoint.allowed();
+    let text = format!("405 Method Not Allowed: {} is not served here, only {allowed}\n", request.method());
+    let response = Response::text(405, text);
+    response.clone().header("Allow", &allowed).unwrap_or(response)
 }

@@ -41,7 +41,11 @@ impl Inbox {
     /// Wakes the shard from now on.
     pub(crate) fn set_waker(&self, waker: Waker) {
         // A shard starts once, so the cell is empty.
-        let _ = self.waker.set(waker);
+        let _ = self.waker.set(waker.clone());
+        // What was pushed before found nobody to wake.
+        if self.filled.load(Ordering::SeqCst) {
+            waker.wake();
+        }
     }
 
     /// Adds a command and wakes the shard when it may be asleep over an empty inbox.
@@ -70,5 +74,76 @@ impl Inbox {
 impl std::fmt::Debug for Inbox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Inbox").field("filled", &self.filled).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicUsize;
+    use wsring_io::Wake;
+
+    /// Counts how often a shard was woken.
+    #[derive(Default)]
+    struct Wakes(AtomicUsize);
+
+    impl Wake for Wakes {
+        fn wake(&self) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    impl Wakes {
+        fn count(&self) -> usize {
+            self.0.load(Ordering::SeqCst)
+        }
+    }
+
+    fn taken(inbox: &Inbox) -> usize {
+        let mut commands = Vec::new();
+        inbox.take(&mut commands);
+        commands.len()
+    }
+
+    #[test]
+    fn what_came_before_the_waker_wakes_the_shard() {
+        let (inbox, wakes) = (Inbox::default(), Arc::new(Wakes::default()));
+        inbox.push(Command::AcceptResume);
+        inbox.push(Command::AcceptResume);
+        inbox.set_waker(Waker::new(wakes.clone()));
+        assert_eq!(wakes.count(), 1);
+        inbox.push(Command::AcceptResume);
+        assert_eq!((wakes.count(), taken(&inbox)), (1, 3), "it is awake for all of them");
+    }
+
+    #[test]
+    fn only_what_comes_into_an_empty_inbox_wakes_the_shard() {
+        let (inbox, wakes) = (Inbox::default(), Arc::new(Wakes::default()));
+        inbox.set_waker(Waker::new(wakes.clone()));
+        assert_eq!(wakes.count(), 0, "there is nothing to wake for");
+        for round in 1..4 {
+            inbox.push(Command::AcceptResume);
+            inbox.push(Command::AcceptResume);
+            assert_eq!((wakes.count(), taken(&inbox), taken(&inbox)), (round, 2, 0));
+        }
+    }
+
+    /// Whichever comes first, command or waker: the shard is woken for it.
+    #[test]
+    fn a_command_that_races_with_the_waker_wakes_the_shard() {
+        for _ in 0..1000 {
+            let (inbox, wakes) = (Inbox::default(), Arc::new(Wakes::default()));
+            let start = std::sync::Barrier::new(2);
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    start.wait();
+                    inbox.push(Command::AcceptResume);
+                });
+                start.wait();
+                inbox.set_waker(Waker::new(wakes.clone()));
+            });
+            assert!((1..=2).contains(&wakes.count()), "{}", wakes.count());
+        }
     }
 }

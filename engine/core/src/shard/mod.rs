@@ -22,6 +22,7 @@ mod http;
 mod inbox;
 mod input;
 mod inspect;
+mod local;
 mod opening;
 mod output;
 mod session;
@@ -31,13 +32,14 @@ mod table;
 mod wheel;
 
 pub(crate) use inbox::{Command, Inbox};
+pub(crate) use local::Local;
 pub(crate) use output::Output;
 pub(crate) use start::start_shards;
 
 use crate::cluster::{Cluster, ConnectionId};
 use crate::conn::Conn;
 use crate::handler::{Closed, Handler};
-use crate::limits::TURN_COMPLETIONS_FULL;
+use crate::limits::{DUE_DELAY_MAX, TURN_COMPLETIONS_FULL};
 use crate::route::Routes;
 use crate::running::DrainReport;
 use crate::settings::Settings;
@@ -46,8 +48,7 @@ use drain::Draining;
 use hashbrown::HashMap;
 use output::Outputs;
 use session::{Phase, Session};
-use std::collections::HashMap as StdHashMap;
-use std::ops::Range;
+use std::collections::{HashMap as StdHashMap, VecDeque};
 use std::sync::Arc;
 use table::Table;
 use wheel::{Tick, Wheel};
@@ -79,7 +80,9 @@ pub struct Shard<I: Io> {
     resources: Resources,
     local: Local,
     routes: Arc<Routes>,
+    /// Connects under way, by request, and when each is given up.
     openings: StdHashMap<u64, Box<crate::client::Opening>>,
+    openings_due: VecDeque<(Time, u64)>,
     accept: Accept,
     /// When accepting is tried again after a shortage.
     accept_again: Option<Time>,
@@ -87,26 +90,8 @@ pub struct Shard<I: Io> {
     completions: Vec<Completion>,
     commands: Vec<Command>,
     due: Vec<u32>,
-}
-
-/// What handlers may reach of their shard.
-pub(crate) struct Local {
-    pub(crate) cluster: Arc<Cluster>,
-    pub(crate) shard: usize,
-    pub(crate) settings: Arc<Settings>,
-    pub(crate) masking: Masking,
-    /// Frames that the present input's handler left in the receive buffer.
-    pub(crate) frames: Vec<Range<usize>>,
-    /// Where the present input begins in its receive buffer, if frames can stay there.
-    pub(crate) input_stays: Option<usize>,
-    /// What handlers asked for that concerns other connections of the shard.
-    pub(crate) commands: Vec<Command>,
-    /// Subscribers by topic.
-    pub(crate) topics: HashMap<u64, Vec<Socket>>,
-    /// How often a connection has left a topic.
-    pub(crate) leaves: u64,
-    pub(crate) now: Time,
-    pub(crate) tick: Tick,
+    /// When deadlines were last looked at.
+    ran_due: Time,
 }
 
 impl<I: Io> Shard<I> {
@@ -120,7 +105,7 @@ impl<I: Io> Shard<I> {
             input_stays: None,
             commands: Vec::new(),
             topics: HashMap::new(),
-            leaves: 0,
+            started: now,
             now,
             tick: Tick(0),
             cluster: start.cluster,
@@ -136,12 +121,14 @@ impl<I: Io> Shard<I> {
             local,
             routes: start.routes,
             openings: StdHashMap::new(),
+            openings_due: VecDeque::new(),
             accept: if start.accepts { Accept::Paused } else { Accept::Never },
             accept_again: None,
             draining: None,
             completions: Vec::new(),
             commands: Vec::new(),
             due: Vec::new(),
+            ran_due: now,
         }
     }
 
@@ -164,6 +151,7 @@ impl<I: Io> Shard<I> {
     pub fn turn(&mut self) -> std::io::Result<Option<DrainReport>> {
         let deadline = earliest(self.wheel.next(), self.draining.as_ref().and_then(Draining::next));
         let deadline = earliest(deadline, self.accept_again);
+        let deadline = earliest(deadline, self.openings_due.front().map(|(due, _)| *due));
         let mut completions = std::mem::take(&mut self.completions);
         self.io.turn(deadline, &mut completions)?;
         self.local.now = self.io.now();
@@ -179,8 +167,10 @@ impl<I: Io> Shard<I> {
         self.read_inbox();
         self.accept_on();
         // Where more waits to be read, a deadline would pass for bytes that have arrived in time.
-        if !more_waits {
+        if !more_waits || self.local.now.since(self.ran_due) >= DUE_DELAY_MAX {
+            self.ran_due = self.local.now;
             self.run_due();
+            self.run_openings_due();
         }
         self.drain_on();
         self.flush();
@@ -203,6 +193,7 @@ impl<I: Io> Shard<I> {
             Completion::Received { socket, buffer } => self.received(socket, buffer),
             Completion::ReceiveEnded { socket, end } => self.receive_ended(socket, end),
             Completion::SendPending { socket, unsent } => self.send_pending(socket, unsent),
+            Completion::SendProgress { socket, unsent } => self.send_progress(socket, unsent),
             Completion::SendDone { socket } => self.send_done(socket),
             Completion::SendFailed { socket, .. } => self.lost(socket),
             Completion::Closed { socket } => self.closed(socket),
@@ -374,19 +365,5 @@ fn earliest(one: Option<Time>, other: Option<Time>) -> Option<Time> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),
-    }
-}
-
-impl Local {
-    /// Takes a connection out of a topic's subscribers.
-    pub(crate) fn leave(&mut self, topic: u64, socket: Socket) {
-        self.leaves += 1;
-        let Some(subscribers) = self.topics.get_mut(&topic) else { return };
-        if let Some(position) = subscribers.iter().position(|other| *other == socket) {
-            subscribers.swap_remove(position);
-        }
-        if subscribers.is_empty() {
-            self.topics.remove(&topic);
-        }
     }
 }

@@ -4,7 +4,7 @@ use super::hands::{After, Hands};
 use super::session::{Phase, Session, Stream};
 use super::{Shard, input};
 use crate::client::{OpenFailure, Opening};
-use crate::limits::DEFERRED_BYTES_MAX;
+use crate::limits::ANSWER_HEAD_BYTES_MAX;
 use wsring_io::{CloseHow, Connect, Io, Op, Socket};
 use wsring_proto::http;
 
@@ -13,14 +13,42 @@ impl<I: Io> Shard<I> {
         if self.draining.is_some() {
             return fail(*opening, &OpenFailure::Lost);
         }
+        let due = self.local.now.after(self.local.settings.handshake_timeout);
+        self.openings_due.push_back((due, connect.request));
         self.openings.insert(connect.request, opening);
         self.io.submit(Op::Connect(connect));
     }
 
-    pub(super) fn connect_failed(&mut self, request: u64, errno: i32) {
-        if let Some(opening) = self.openings.remove(&request) {
-            fail(*opening, &OpenFailure::Connect(std::io::Error::from_raw_os_error(errno)));
+    /// Gives up connects that TCP has not answered in time; should one still succeed, it is closed.
+    /// All have the same time, so that the oldest is due first.
+    pub(super) fn run_openings_due(&mut self) {
+        while let Some((due, request)) = self.openings_due.front().copied() {
+            if self.openings.contains_key(&request) {
+                if due > self.local.now {
+                    return;
+                }
+                self.give_up_opening(request, &OpenFailure::Timeout);
+            }
+            self.openings_due.pop_front();
         }
+    }
+
+    /// Gives up every connect under way.
+    pub(super) fn give_up_openings(&mut self) {
+        let requests: Vec<u64> = self.openings.keys().copied().collect();
+        for request in requests {
+            self.give_up_opening(request, &OpenFailure::Lost);
+        }
+    }
+
+    fn give_up_opening(&mut self, request: u64, failure: &OpenFailure) {
+        if let Some(opening) = self.openings.remove(&request) {
+            fail(*opening, failure);
+        }
+    }
+
+    pub(super) fn connect_failed(&mut self, request: u64, errno: i32) {
+        self.give_up_opening(request, &OpenFailure::Connect(std::io::Error::from_raw_os_error(errno)));
     }
 
     /// TCP is there: the request goes out.
@@ -61,7 +89,7 @@ impl Hands<'_> {
         let searched = answer.len();
         answer.extend_from_slice(input);
         let Some(end) = http::head_end(answer, searched) else {
-            let too_long = answer.len() > DEFERRED_BYTES_MAX;
+            let too_long = answer.len() > ANSWER_HEAD_BYTES_MAX;
             return if too_long { After::Lost } else { After::Open };
         };
         let phase = std::mem::replace(&mut self.session.phase, Phase::Lingering { bytes: 0 });

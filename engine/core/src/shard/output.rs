@@ -5,6 +5,12 @@ use bytes::Bytes;
 use std::ops::Range;
 use wsring_io::{Io, Outgoing, Received, Socket};
 
+/// An [`Outputs`] of up to this many is never made shorter.
+const OUTPUTS_KEPT_MIN: usize = 256;
+
+/// How many small turns in a row make it shorter by half.
+const SMALL_TURNS_MAX: u32 = 256;
+
 /// What one connection sends this turn. The parts go out in this order: `input`, or `shared`; then
 /// `pieces`; then `bytes`.
 #[derive(Debug, Default)]
@@ -199,6 +205,8 @@ pub(super) fn append<I: Io>(io: &mut I, bytes: &mut Vec<u8>, piece: Outgoing) {
 pub(crate) struct Outputs {
     list: Vec<(Socket, Output)>,
     used: usize,
+    /// Turns in a row that used less than a quarter of the list.
+    small_turns: u32,
 }
 
 impl Outputs {
@@ -227,8 +235,16 @@ impl Outputs {
         self.list[number].0
     }
 
-    /// All outputs have been taken.
+    /// All outputs have been taken. After a burst the list becomes short again, in time: it shall not
+    /// keep a place for every connection that ever had output in the same turn.
     pub(crate) fn reset(&mut self) {
+        let small = self.used < self.list.len() / 4 && self.list.len() > OUTPUTS_KEPT_MIN;
+        self.small_turns = if small { self.small_turns + 1 } else { 0 };
+        if self.small_turns >= SMALL_TURNS_MAX {
+            self.small_turns = 0;
+            self.list.truncate(self.list.len() / 2);
+            self.list.shrink_to_fit();
+        }
         self.used = 0;
     }
 }

@@ -11,7 +11,7 @@ use crate::client::Opening;
 use crate::flow::Flow;
 use crate::handler::Handler;
 use crate::limits::IDLE_BYTES_MAX;
-use wsring_io::Socket;
+use wsring_io::{Outgoing, Socket};
 use wsring_proto::{Client, Connection, Role, Server};
 
 /// What a shard keeps of a connection.
@@ -29,8 +29,8 @@ pub(crate) struct Session {
     pub(crate) ending: bool,
 }
 
-/// What carries the bytes. Input passes through it before the phase sees it, output after. Takes no
-/// room while there is only one variant.
+/// What carries the bytes. Input passes through [`open`](Self::open) before the phase sees it, output
+/// through [`seal`](Self::seal) when it leaves. Takes no room while there is only one variant.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) enum Transport {
     /// TCP as it is.
@@ -43,6 +43,13 @@ impl Transport {
     pub(crate) fn open(self, wire: &mut [u8]) -> &mut [u8] {
         match self {
             Self::Plain => wire,
+        }
+    }
+
+    /// What goes out for these application bytes.
+    pub(crate) fn seal(self, bytes: Outgoing) -> Outgoing {
+        match self {
+            Self::Plain => bytes,
         }
     }
 }
@@ -97,11 +104,11 @@ impl<R: Role> Stream<R> {
 pub(crate) struct Clock {
     /// Accepted or connected.
     pub(crate) opened: Tick,
-    /// Last byte from the peer.
+    /// Last sign of life from the peer: a byte from it, or room for output that had waited.
     pub(crate) heard: Tick,
     /// Last message from the peer.
     pub(crate) message: Tick,
-    /// Our Ping that has not been followed by a byte from the peer; 0: none.
+    /// Our Ping that has not been followed by a sign of life; 0: none.
     pub(crate) ping: Tick,
     /// What the present phase must be over by, where it has a limit; 0: none.
     pub(crate) limit: Tick,

@@ -85,14 +85,34 @@ fn run(
         .and_then(|()| Uring::open(&config, listeners, mesh, shard).map_err(Error::Ring));
     match opened {
         Ok(io) => {
+            let mut watch = Watch { cluster: Arc::clone(&start.cluster), shard, ended: false };
             let shard = Shard::new(io, start);
             // The starter waits for this message, so it is there to receive it.
             let _ = ready.send(Ok(()));
-            shard.run()
+            let outcome = shard.run();
+            watch.ended = outcome.is_ok();
+            outcome
         }
         Err(error) => {
             let _ = ready.send(Err(error));
             Ok(DrainReport::default())
+        }
+    }
+}
+
+/// Sees to it that a shard is not lost in silence: should its thread end for any other reason than a
+/// drain, the others drain too, and whoever waits for the server learns of it.
+struct Watch {
+    cluster: Arc<Cluster>,
+    shard: usize,
+    ended: bool,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if !self.ended {
+            tracing::error!(shard = self.shard, "a shard is lost; the others drain");
+            self.cluster.send_all(|| Command::Drain(Drain::default()));
         }
     }
 }

@@ -77,12 +77,10 @@ fn take<R: Role>(
     after
 }
 
-/// Section 5.5.2: answered until a Close was received, which the protocol sees to; after a Close of
-/// our own there is nobody who needs it.
+/// Section 5.5.2: answered until a Close was received, after which the protocol reports none; a Close
+/// of our own ends data, not the answers to Pings.
 fn pong(conn: &mut Conn<'_>, payload: &[u8]) {
-    if !conn.flow.close_sent {
-        conn.append(Opcode::Pong, payload);
-    }
+    conn.append(Opcode::Pong, payload);
 }
 
 fn ponged(conn: &mut Conn<'_>, handler: &mut Option<Box<dyn Handler>>, clock: &mut Clock, payload: &[u8]) {
@@ -99,8 +97,8 @@ fn ponged(conn: &mut Conn<'_>, handler: &mut Option<Box<dyn Handler>>, clock: &m
 /// is allowed (section 5.5.3) and tells nothing.
 fn round_trip(local: &Local, clock: &Clock, payload: &[u8]) -> Option<Duration> {
     let sent = Time(u64::from_be_bytes(*payload.first_chunk::<PING_BYTES>()?));
-    let matches = clock.ping.0 != 0 && payload.len() == PING_BYTES && sent <= local.now;
-    matches.then(|| local.now.since(sent))
+    let matches = clock.ping.0 != 0 && payload.len() == PING_BYTES && local.tick_of(sent) == clock.ping;
+    (matches && sent <= local.now).then(|| local.now.since(sent))
 }
 
 /// Section 5.5.1: a Close is answered with a Close of the same code; of the same reason as well, as

@@ -30,6 +30,11 @@ impl Tick {
     }
 }
 
+/// The tick that `time` lies in, on a wheel that began at `start`.
+pub(crate) fn tick_between(start: Time, time: Time) -> Tick {
+    Tick(u32::try_from(time.0.saturating_sub(start.0) >> TICK_SHIFT).unwrap_or(NONE - 1))
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Node {
     next: u32,
@@ -61,7 +66,7 @@ impl Wheel {
 
     /// The tick that `time` lies in.
     pub(crate) fn tick(&self, time: Time) -> Tick {
-        Tick(u32::try_from(time.0.saturating_sub(self.start.0) >> TICK_SHIFT).unwrap_or(NONE - 1))
+        tick_between(self.start, time)
     }
 
     /// Sets or moves the deadline of `key`; a deadline in the past is due at once.

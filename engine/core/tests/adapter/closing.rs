@@ -25,8 +25,8 @@ fn the_client_closes() {
                 adapter::connect(&format!("ws://{address}/"), Options::default()).await.expect("it opens");
             socket.close(code(number), reason).await.expect("it closes in order");
             let closed = socket.closed().expect("it is over");
-            // The answer has the same code and no reason.
-            assert_eq!((closed.number(), closed.reason, closed.clean), (number, "", true));
+            // The answer has the same code and the same reason.
+            assert_eq!((closed.number(), closed.reason, closed.clean), (number, reason, true));
             assert!(matches!(socket.send_text("more").await, Err(Error::NotOpen)));
             assert!(socket.next().await.is_none());
         });
@@ -42,7 +42,8 @@ fn the_server_closes() {
             let mut socket = adapter::accept(stream, Options::default()).await?;
             socket.send_text("last words").await?;
             socket.close(code(number), reason).await?;
-            Ok::<_, Error>(socket.closed().map(|closed| (closed.number(), closed.clean)))
+            let closed = socket.closed().expect("it is over");
+            Ok::<_, Error>((closed.number(), closed.reason.to_owned(), closed.clean))
         });
         run(async {
             let mut socket =
@@ -54,7 +55,7 @@ fn the_server_closes() {
             assert_eq!((closed.number(), closed.reason, closed.clean), (number, reason, true));
         });
         let seen = served.join().expect("no panic").expect("no error");
-        assert_eq!(seen, Some((number, true)));
+        assert_eq!(seen, (number, reason.to_owned(), true));
     }
 }
 

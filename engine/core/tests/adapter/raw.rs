@@ -37,14 +37,16 @@ fn frames_are_answered_in_order() {
         [plain(0x8A, b"ping within"), plain(0x81, "Grüe".as_bytes()), plain(0x88, &close(1000, ""))].concat();
     let pings: Vec<u8> = (0..10).flat_map(|number| masked(0x89, &[number])).collect();
     let pongs: Vec<u8> = (0..10).flat_map(|number| plain(0x8A, &[number])).collect();
-    let table: [(&str, Vec<u8>, Vec<u8>); 5] = [
+    let longest = close(4999, &"r".repeat(123));
+    let table: [(&str, Vec<u8>, Vec<u8>); 6] = [
         ("a fragmented text with a ping within", fragmented, fragmented_out),
         ("ten pings", [pings, masked(0x88, b"")].concat(), [pongs, plain(0x88, b"")].concat()),
         (
             "messages and pings in turn",
             [masked(0x81, b"a"), masked(0x89, b"1"), masked(0x82, b"b"), masked(0x88, &close(4000, "x"))]
                 .concat(),
-            [plain(0x81, b"a"), plain(0x8A, b"1"), plain(0x82, b"b"), plain(0x88, &close(4000, ""))].concat(),
+            [plain(0x81, b"a"), plain(0x8A, b"1"), plain(0x82, b"b"), plain(0x88, &close(4000, "x"))]
+                .concat(),
         ),
         (
             "a pong that nobody asked for",
@@ -56,6 +58,7 @@ fn frames_are_answered_in_order() {
             [masked(0x88, &close(1001, "")), masked(0x81, b"late"), masked(0x89, b"late")].concat(),
             plain(0x88, &close(1001, "")),
         ),
+        ("a close with the longest reason", masked(0x88, &longest), plain(0x88, &longest)),
     ];
     for (what, input, output) in &table {
         for piece_bytes in [1, 7, usize::MAX] {

@@ -174,7 +174,7 @@ impl SimIo {
             self.fail(&format!("{socket:?} is handed over after something was started on it"));
         }
         if let Some(entry) = self.table.remove(socket.slot()) {
-            self.state().hand_over(entry.end, shard);
+            self.state().hand_over(entry.end, self.index, shard);
         }
     }
 

@@ -26,19 +26,24 @@ impl SimIo {
             completions.push(Completion::Woken);
         }
         self.collect_handed(completions);
+        self.collect_refused(completions);
         self.collect_accepted(completions);
         self.collect_ready(completions);
     }
 
     fn collect_handed(&mut self, completions: &mut Vec<Completion>) {
         loop {
-            let Some(end) = self.state().take_over(self.index) else { return };
-            match self.admit(end) {
+            let Some(handed) = self.state().take_over(self.index) else { return };
+            match self.admit(handed.end) {
                 Some(socket) => completions.push(Completion::Accepted { socket }),
-                // Nobody asked, so nobody is told.
-                None => self.state().close(end, CloseHow::Reset),
+                None => self.state().refuse(handed.end, handed.from, self.index),
             }
         }
+    }
+
+    fn collect_refused(&self, completions: &mut Vec<Completion>) {
+        let refused = std::mem::take(&mut self.state().doors[self.index].refused);
+        completions.extend(refused.into_iter().map(|shard| Completion::HandOverRefused { shard }));
     }
 
     fn collect_accepted(&mut self, completions: &mut Vec<Completion>) {
@@ -164,6 +169,10 @@ impl SimIo {
         match self.attempt(end, &pending.bytes, pending.sent) {
             Attempt::Part { count, put_off } => {
                 pending.sent += count;
+                if count > 0 {
+                    let unsent = pending.bytes.len() - pending.sent;
+                    completions.push(Completion::SendProgress { socket, unsent });
+                }
                 if let Some((_, entry)) = self.table.at(socket.slot()) {
                     entry.pending = Some(pending);
                 }

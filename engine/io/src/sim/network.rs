@@ -4,7 +4,7 @@ use super::faults::Faults;
 use super::link::{End, Owner};
 use super::peer::{Peer, PeerListener};
 use super::shard::{Config, SimIo};
-use super::state::{Phase, State, Target, Waiting};
+use super::state::{Handed, Phase, State, Target};
 use crate::{CloseHow, Time};
 use std::cell::{RefCell, RefMut};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -138,20 +138,27 @@ impl State {
         }
     }
 
-    /// Moves a connection to a shard.
-    pub(super) fn hand_over(&mut self, end: End, shard: usize) {
+    /// Moves a connection of the shard `from` to another, or to itself.
+    pub(super) fn hand_over(&mut self, end: End, from: usize, shard: usize) {
         let Some(phase) = self.doors.get(shard).map(|door| door.phase) else {
             self.fail(&format!("a connection is handed to shard {shard}, which does not exist"));
         };
         if phase == Phase::Gone {
-            return self.close(end, CloseHow::Reset);
+            return self.refuse(end, from, shard);
         }
         self.set_owner(end, Owner::Waiting);
         // First in, first out: none arrives before the one handed over before it.
-        let before = self.doors[shard].handed.back().map_or(0, |waiting| waiting.due);
+        let before = self.doors[shard].handed.back().map_or(0, |handed| handed.due);
         let due = self.later().max(before);
-        self.doors[shard].handed.push_back(Waiting { due, end });
+        self.doors[shard].handed.push_back(Handed { due, end, from });
         self.post(due, Target::Shard(shard));
+    }
+
+    /// Closes a connection that `shard` does not take, and tells the shard `from`, which had it.
+    pub(super) fn refuse(&mut self, end: End, from: usize, shard: usize) {
+        self.close(end, CloseHow::Reset);
+        self.doors[from].refused.push(shard);
+        self.rouse(from);
     }
 }
 

@@ -227,8 +227,8 @@ impl Drop for SimIo {
                 state.close(entry.end, CloseHow::Reset);
             }
         }
-        while let Some(waiting) = state.doors[self.index].handed.pop_front() {
-            state.close(waiting.end, CloseHow::Reset);
+        while let Some(handed) = state.doors[self.index].handed.pop_front() {
+            state.refuse(handed.end, handed.from, self.index);
         }
         state.listener_close(self.listener);
         state.doors[self.index].phase = Sleep::Gone;
@@ -266,6 +266,7 @@ fn words(completion: &Completion) -> [u64; 3] {
         Completion::Received { socket, buffer } => [5, name(socket), buffer.len() as u64],
         Completion::ReceiveEnded { socket, end } => [6, name(socket), receive_end(*end)],
         Completion::SendPending { socket, unsent } => [7, name(socket), *unsent as u64],
+        Completion::SendProgress { socket, unsent } => [14, name(socket), *unsent as u64],
         Completion::SendDone { socket } => [8, name(socket), 0],
         Completion::SendFailed { socket, errno } => [9, name(socket), *errno as u64],
         Completion::Closed { socket } => [10, name(socket), 0],

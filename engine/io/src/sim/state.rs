@@ -47,17 +47,27 @@ pub(super) struct Listener {
     pub(super) backlog: VecDeque<Waiting>,
 }
 
-/// A connection on its way to a listener or a shard.
+/// A connection on its way to a listener.
 pub(super) struct Waiting {
     pub(super) due: u64,
     pub(super) end: End,
+}
+
+/// A connection on its way to a shard.
+pub(super) struct Handed {
+    pub(super) due: u64,
+    pub(super) end: End,
+    /// The shard that had it.
+    pub(super) from: usize,
 }
 
 /// What the network knows of a shard.
 pub(super) struct Door {
     pub(super) listener: usize,
     /// Handed over by shards, itself included.
-    pub(super) handed: VecDeque<Waiting>,
+    pub(super) handed: VecDeque<Handed>,
+    /// Shards that did not take what this one handed to them, to be told.
+    pub(super) refused: Vec<usize>,
     /// Slots at which something may have happened.
     pub(super) ready: BTreeSet<u32>,
     pub(super) phase: Phase,
@@ -130,6 +140,7 @@ impl State {
         self.doors.push(Door {
             listener,
             handed: VecDeque::new(),
+            refused: Vec::new(),
             ready: BTreeSet::new(),
             phase: Phase::Awake,
             flag: Arc::default(),
@@ -225,9 +236,9 @@ impl State {
     }
 
     /// The next connection that was handed to a shard.
-    pub(super) fn take_over(&mut self, shard: usize) -> Option<End> {
+    pub(super) fn take_over(&mut self, shard: usize) -> Option<Handed> {
         let now = self.now;
-        self.doors[shard].handed.pop_front_if(|waiting| waiting.due <= now).map(|waiting| waiting.end)
+        self.doors[shard].handed.pop_front_if(|handed| handed.due <= now)
     }
 
     /// Whether a connection waits to be accepted.

@@ -290,9 +290,14 @@ impl Uring {
         };
         if life == Life::Open
             && let Ok(sent) = result
-            && self.has_more(index, sent as usize)
         {
-            return self.push_pending(socket, index);
+            let unsent = self.count_off(index, sent as usize);
+            if unsent > 0 {
+                if sent > 0 {
+                    self.ready.push(Completion::SendProgress { socket, unsent });
+                }
+                return self.push_pending(socket, index);
+            }
         }
         self.sends.remove(index);
         if let Some(slot) = self.slots.get(socket) {
@@ -305,15 +310,15 @@ impl Uring {
         }
     }
 
-    /// Counts `sent` bytes off a pending send; whether it has to go on.
-    fn has_more(&mut self, index: PendingIndex, sent: usize) -> bool {
-        let Some(pending) = self.sends.get(index) else { return false };
+    /// Counts `sent` bytes off a pending send; how many are still to go, what follows it included.
+    fn count_off(&mut self, index: PendingIndex, sent: usize) -> usize {
+        let Some(pending) = self.sends.get(index) else { return 0 };
         pending.rest.advance(sent);
         if pending.rest.bytes().is_empty() && !pending.next.is_empty() {
             let next = std::mem::take(&mut pending.next);
             pending.rest = Rest::Buffer { bytes: next, start: 0 };
         }
-        !pending.rest.bytes().is_empty()
+        pending.rest.bytes().len() + pending.next.len()
     }
 
     /// Puts bytes behind a pending send. The shard should have kept them; but sent beside it they

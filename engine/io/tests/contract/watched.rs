@@ -28,6 +28,8 @@ pub(crate) struct Seen {
     pub(crate) sends_done: usize,
     pub(crate) send_failed: Option<i32>,
     pub(crate) is_pending: bool,
+    /// Of the pending send, as last reported.
+    unsent: usize,
     is_receiving: bool,
     /// A send was submitted for the next turn; `Some(true)` when it is to be answered.
     fresh: Option<bool>,
@@ -163,10 +165,17 @@ impl<I: Io> Watched<I> {
                 seen.is_receiving = false;
                 seen.end = Some(end);
             }
-            Completion::SendPending { socket, .. } => {
+            Completion::SendPending { socket, unsent } => {
                 let seen = self.active(socket, "a pending send");
                 assert!(!seen.is_pending && seen.fresh.is_some(), "{socket:?} has nothing to be pending");
-                seen.is_pending = true;
+                assert!(unsent > 0, "{socket:?} waits for nothing");
+                (seen.is_pending, seen.unsent) = (true, unsent);
+            }
+            Completion::SendProgress { socket, unsent } => {
+                let seen = self.active(socket, "a send's progress");
+                assert!(seen.is_pending, "{socket:?} has nothing pending");
+                let before = std::mem::replace(&mut seen.unsent, unsent);
+                assert!((1..before).contains(&unsent), "{socket:?}: {unsent} to go after {before}");
             }
             Completion::SendDone { socket } => {
                 let seen = self.active(socket, "a done send");

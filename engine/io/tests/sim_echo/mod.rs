@@ -74,6 +74,7 @@ impl Echo {
                 }
             }
             Completion::SendPending { socket, .. } => self.connection(socket).is_pending = true,
+            Completion::SendProgress { socket, .. } => assert!(self.connection(socket).is_pending),
             Completion::SendDone { socket } => self.connection(socket).is_pending = false,
             Completion::SendFailed { socket, .. } => {
                 self.connection(socket).is_pending = false;

@@ -197,7 +197,7 @@ impl Echo {
                 self.queues.remove(&socket);
                 self.closed += 1;
             }
-            Completion::SendFailed { .. } | Completion::Woken => {}
+            Completion::SendProgress { .. } | Completion::SendFailed { .. } | Completion::Woken => {}
             other => panic!("an echo does not cause {other:?}"),
         }
     }

@@ -139,7 +139,7 @@ fn many_bursts_at_once_leave_a_bounded_pool() {
     let short = kept_after_bursts(1000, 8000);
     assert!(short <= 256 * (16 << 10) + 8192, "{short}");
     let long = kept_after_bursts(40, 600_000);
-    assert!(long <= (8 * 1088 << 10) + 65536, "{long}");
+    assert!(long <= 8 * 1088 * 1024 + 65536, "{long}");
 }
 
 #[test]
