@@ -1,10 +1,14 @@
 //! Topics at the edges: while their server starts, and in the hands of another server.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
-use wsring::{Conn, Handler, Kind, Message, Running, Server, Settings, Topic};
+use wsring::{
+    Client, Closed, Conn, ConnectOptions, ConnectionId, Drain, Handler, Kind, Message, Running, Server,
+    Settings, Topic,
+};
 use wsring_tests::served::echo;
-use wsring_tests::{Peer, Served, serve, settings, wait_until};
+use wsring_tests::{PATIENCE, Peer, Served, serve, settings, wait_until};
 
 #[test]
 fn publishing_all_the_time_does_not_keep_a_server_from_starting() {
@@ -35,7 +39,7 @@ fn publishing_all_the_time_does_not_keep_a_server_from_starting() {
 }
 
 fn stop_at_once(running: Running) {
-    running.stop(wsring::Drain { window: Duration::ZERO, ..Default::default() }).unwrap();
+    running.stop(Drain { window: Duration::ZERO, ..Default::default() }).unwrap();
 }
 
 /// Says which shard it is on.
@@ -135,14 +139,34 @@ fn subscribing_to_a_topic_of_another_server_costs_the_connection_and_nothing_els
     }
 }
 
+/// Tells how its connection ended.
+struct Tells(Sender<u16>);
+
+impl Handler for Tells {
+    fn message(&mut self, conn: &mut Conn<'_>, message: Message<'_>) {
+        echo(conn, message);
+    }
+
+    fn close(&mut self, _: ConnectionId, closed: &Closed<'_>) {
+        self.0.send(closed.number()).unwrap();
+    }
+}
+
 #[test]
 fn a_connection_of_a_client_subscribes_to_nothing() {
-    let (server, topic) = with_members();
-    let client = wsring::Client::start(settings()).unwrap();
-    let to = |path: &str| wsring::ConnectOptions::new(&server.url(path)).unwrap();
-    client.connect(&to("/alone"), echo).unwrap();
+    let (to, ends) = channel();
+    let mut made = None;
+    let server = serve(settings(), |server| {
+        made = Some(server.topic());
+        server.websocket("/", move |upgrade| upgrade.accept(Tells(to.clone())))
+    });
+    let client = Client::start(settings()).unwrap();
+    let options = ConnectOptions::new(&server.url("/")).unwrap();
+    client.connect(&options, echo).unwrap();
     wait_until("the good connection to be there", || server.count() == 1);
-    client.connect(&to("/alone"), Member(topic)).unwrap();
+    client.connect(&options, Member(made.unwrap())).unwrap();
+    assert_eq!(ends.recv_timeout(PATIENCE), Ok(1011));
     wait_until("the good connection to be alone", || server.count() == 1 && client.connections() == [1]);
-    client.stop(wsring::Drain { window: Duration::ZERO, ..Default::default() }).unwrap();
+    client.stop(Drain { window: Duration::ZERO, ..Default::default() }).unwrap();
+    assert_eq!(ends.recv_timeout(PATIENCE), Ok(1001));
 }
