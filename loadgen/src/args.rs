@@ -89,7 +89,7 @@ pub(crate) struct IdleOptions {
 /// What all workloads have in common.
 #[derive(Debug, Args)]
 pub(crate) struct Common {
-    /// What to connect to: ws://HOST[:PORT]/PATH
+    /// What to connect to: a URL such as ws://127.0.0.1:8080/echo
     pub(crate) url: String,
     /// Connections opened per second.
     #[arg(long, value_name = "N", default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..))]

@@ -224,6 +224,7 @@ fn a_body_that_nobody_takes_is_refused_before_it_comes() {
         (405, "POST", "/hello", Some("GET, HEAD")),
         (405, "PUT", "/length", Some("POST")),
         (405, "POST", "/ws", Some("GET")),
+        (426, "GET", "/ws", None),
     ];
     let mut refused = Vec::new();
     for (status, method, path, allow) in table {
@@ -233,7 +234,8 @@ fn a_body_that_nobody_takes_is_refused_before_it_comes() {
             peer.send(head.as_bytes());
             let answer = peer.answer();
             let said = (answer.status, answer.header("Allow"), answer.header("Connection"));
-            assert_eq!(said, (status, allow, Some("close")), "{method} {path} {more}");
+            let close = if status == 426 { "close, Upgrade" } else { "close" };
+            assert_eq!(said, (status, allow, Some(close)), "{method} {path} {more}");
             // What is on its way all the same is not taken for the next request.
             peer.try_send(get("/hello").as_bytes());
             refused.push(peer);

@@ -144,12 +144,12 @@ impl Hands<'_> {
                 let response = route(&HttpRequest { request, params, body });
                 return self.respond(request, &response, taken);
             }
-            if endpoint.websocket.is_some() && request.method() == "GET" {
-                return self.refuse(Refusal::upgrade_required("this path speaks WebSocket only"));
-            }
         }
-        let response = self.no_route(request).unwrap_or_else(|| Response::empty(500));
-        self.respond(request, &response, taken)
+        match self.no_route(request) {
+            Some(response) if response.status() == 426 => self.reject(&response),
+            Some(response) => self.respond(request, &response, taken),
+            None => self.respond(request, &Response::empty(500), taken),
+        }
     }
 
     /// The answer to a request that no route takes; `None` when one does.
@@ -157,8 +157,14 @@ impl Hands<'_> {
         let Some((endpoint, _)) = self.routes.find(request.path()) else {
             return Some(Response::text(404, "404 Not Found: nothing is served at this path\n"));
         };
-        let upgrades = endpoint.websocket.is_some() && request.wants_upgrade();
-        (!upgrades && endpoint.http(request.method()).is_none()).then(|| no_such_method(request, endpoint))
+        let speaks_websocket = endpoint.websocket.is_some();
+        if endpoint.http(request.method()).is_some() || (speaks_websocket && request.wants_upgrade()) {
+            return None;
+        }
+        if speaks_websocket && request.method() == "GET" {
+            return Some(Refusal::upgrade_required("this path speaks WebSocket only").into());
+        }
+        Some(no_such_method(request, endpoint))
     }
 
     fn upgrade(

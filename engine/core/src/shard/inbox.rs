@@ -5,7 +5,7 @@ use crate::client::Opening;
 use crate::running::Drain;
 use crate::upgrade::Decision;
 use bytes::Bytes;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use wsring_io::{Connect, Socket, Waker};
 use wsring_proto::Kind;
@@ -42,6 +42,8 @@ impl Inbox {
     pub(crate) fn set_waker(&self, waker: Waker) {
         // A shard starts once, so the cell is empty.
         let _ = self.waker.set(waker.clone());
+        // Pairs with the fence in `push`: one of the two sees what the other has stored.
+        fence(Ordering::SeqCst);
         // What was pushed before found nobody to wake.
         if self.filled.load(Ordering::SeqCst) {
             waker.wake();
@@ -51,10 +53,11 @@ impl Inbox {
     /// Adds a command and wakes the shard when it may be asleep over an empty inbox.
     pub(crate) fn push(&self, command: Command) {
         self.lock().push(command);
-        if !self.filled.swap(true, Ordering::SeqCst)
-            && let Some(waker) = self.waker.get()
-        {
-            waker.wake();
+        if !self.filled.swap(true, Ordering::SeqCst) {
+            fence(Ordering::SeqCst);
+            if let Some(waker) = self.waker.get() {
+                waker.wake();
+            }
         }
     }
 
