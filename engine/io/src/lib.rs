@@ -82,6 +82,12 @@ pub trait Io {
     /// Gives a vector back to [`spare`](Self::spare) unused.
     fn restore(&mut self, spare: Vec<u8>);
 
+    /// Whether [`Op::HalfClose`] is there. Without it a socket is closed at once, and what the peer
+    /// still sends makes the kernel reset the connection.
+    fn half_closes(&self) -> bool {
+        false
+    }
+
     /// A handle with which any thread ends this shard's wait ([`Completion::Woken`]).
     fn waker(&self) -> Waker;
 

@@ -42,6 +42,9 @@ pub enum Op {
         /// Index of the receiving shard.
         shard: usize,
     },
+    /// Sends FIN behind all that was sent; receiving goes on until the peer does the same. Only for a
+    /// speaker that [`half_closes`](crate::Io::half_closes), and with no send under way.
+    HalfClose(Socket),
     /// Ends a socket: cancels what is under way, waits for it, closes; then `Closed` is reported and
     /// nothing else for this socket. Pieces already received may come before it.
     Close {

@@ -19,9 +19,10 @@ pub(crate) enum Command {
     Serve(Serve),
 }
 
-/// How to serve. Durations are written as in 30s, 500ms, 2m; sizes as in 64KiB, 16MiB; 0 turns an
-/// optional limit off.
+/// How to serve.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "TIME is written as 500ms, 30s, 2m or 1h, SIZE as 4096, 64KiB, 16MiB or 1GiB. \
+    RUST_LOG sets the level of the log.")]
 pub(crate) struct Serve {
     /// Address to listen on; may be given several times.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]

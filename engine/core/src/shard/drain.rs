@@ -49,7 +49,9 @@ impl<I: Io> Shard<I> {
             self.accept = Accept::Closed;
             self.io.submit(Op::ListenerClose);
         }
-        let sockets = self.table.sockets();
+        let mut sockets = self.table.sockets();
+        // Those that have parted already, but for the peer's FIN, need no telling.
+        sockets.retain(|socket| self.table.get(*socket).is_some_and(|session| !session.half_closed));
         tracing::info!(shard = self.local.shard, connections = sockets.len(), "draining");
         let began = self.local.now;
         self.draining = Some(Draining { began, drain, sockets, told: 0, cut_off: 0, over: false, turns: 0 });
@@ -104,11 +106,15 @@ impl<I: Io> Shard<I> {
         let left = self.table.sockets();
         let mut count = 0;
         for socket in left {
-            let closing =
-                self.table.get(socket).is_some_and(|session| matches!(session.phase, Phase::Closing));
-            if !closing {
-                count += 1;
-                self.end(socket, CloseHow::Reset);
+            let Some(session) = self.table.get(socket) else { continue };
+            match (&session.phase, session.half_closed) {
+                (Phase::Closing, _) => {}
+                // The handshake is done, all is out, only the peer's FIN is missing.
+                (_, true) => self.end(socket, CloseHow::Fin),
+                _ => {
+                    count += 1;
+                    self.end(socket, CloseHow::Reset);
+                }
             }
         }
         count

@@ -3,7 +3,7 @@
 use super::Shard;
 use super::output::{Shape, append};
 use crate::limits::COALESCE_BYTES_MAX;
-use wsring_io::{CloseHow, Io, Op, Outgoing, Socket};
+use wsring_io::{Io, Op, Outgoing, Socket};
 
 impl<I: Io> Shard<I> {
     /// Sends what the turn has gathered.
@@ -20,14 +20,14 @@ impl<I: Io> Shard<I> {
         let output = self.outputs.at(number);
         let Some(session) = self.table.get(socket) else { return output.discard(&mut self.io) };
         session.output = 0;
-        if session.is_closing() {
+        if session.is_closing() || session.half_closed {
             return output.discard(&mut self.io);
         }
         let (blocked, ending) = (session.flow.is_blocked(), session.ending);
         match output.take(&mut self.io) {
             Shape::Nothing => {
                 if ending && !blocked {
-                    self.end(socket, CloseHow::Fin);
+                    self.part(socket);
                 }
             }
             Shape::One(bytes) if !blocked => {
@@ -88,7 +88,7 @@ impl<I: Io> Shard<I> {
         if session.ending {
             // What this turn has added, a Close perhaps, is still to be sent.
             if session.output == 0 {
-                self.end(socket, CloseHow::Fin);
+                self.part(socket);
             }
             return;
         }

@@ -74,13 +74,7 @@ impl<I: Io> Shard<I> {
             After::Failed => self.limit(socket, settings.linger_timeout),
             After::AwaitEnd => self.limit(socket, settings.close_timeout),
             After::Finish => self.finish(socket),
-            After::Linger => {
-                let linger = settings.linger_timeout;
-                if let Some(session) = self.table.get(socket) {
-                    session.phase = Phase::Lingering { bytes: 0 };
-                }
-                self.limit(socket, linger);
-            }
+            After::Linger => self.linger(socket),
             After::Panicked => self.panicked(socket),
             After::Lost => {
                 self.hang_up(socket, &Closed::LOST);
@@ -113,6 +107,18 @@ impl<I: Io> Shard<I> {
         // Dropping what has panicked may panic again.
         guarded(|| drop(handler));
         self.finish(socket);
+    }
+
+    /// The last words are among the output; what still comes is thrown away.
+    pub(super) fn linger(&mut self, socket: Socket) {
+        if let Some(session) = self.table.get(socket) {
+            session.phase = Phase::Lingering { bytes: 0 };
+        }
+        if self.io.half_closes() {
+            self.finish(socket);
+        } else {
+            self.limit(socket, self.local.settings.linger_timeout);
+        }
     }
 
     /// Once a Close of ours is among the output, the closing handshake has a deadline.

@@ -248,6 +248,11 @@ impl<I: Io> Shard<I> {
             ReceiveEnd::Failed(_) => self.lost(socket),
             ReceiveEnd::Eof => {
                 self.hang_up(socket, &Closed::LOST);
+                let Some(session) = self.table.get(socket) else { return };
+                session.peer_ended = true;
+                if session.half_closed {
+                    return self.end(socket, CloseHow::Fin);
+                }
                 self.finish(socket);
             }
         }
@@ -289,8 +294,21 @@ impl<I: Io> Shard<I> {
         self.limit(socket, self.local.settings.close_timeout);
         let session = self.table.get(socket).filter(|session| session.output == 0);
         if session.is_some_and(|session| !session.flow.is_blocked()) {
-            self.end(socket, CloseHow::Fin);
+            self.part(socket);
         }
+    }
+
+    /// All output of an ending connection is out. RFC 6455 section 7.1.1: send FIN, receive until the
+    /// peer does the same, then close: closed at once, bytes that the peer still sends would make the
+    /// kernel reset the connection, and our last words could be lost to it.
+    fn part(&mut self, socket: Socket) {
+        let Some(session) = self.table.get(socket) else { return };
+        if session.peer_ended || session.half_closed || !self.io.half_closes() {
+            return self.end(socket, CloseHow::Fin);
+        }
+        session.half_closed = true;
+        self.io.submit(Op::HalfClose(socket));
+        self.limit(socket, self.local.settings.linger_timeout);
     }
 
     /// Closes the transport now.

@@ -27,6 +27,10 @@ pub(crate) struct Session {
     pub(crate) topics: Vec<u64>,
     /// Once all output is out the transport is closed.
     pub(crate) ending: bool,
+    /// The peer has sent its last byte.
+    pub(crate) peer_ended: bool,
+    /// We have.
+    pub(crate) half_closed: bool,
 }
 
 /// What carries the bytes. Input passes through [`open`](Self::open) before the phase sees it, output
@@ -130,6 +134,8 @@ impl Session {
             clock: Clock { opened: now, heard: now, message: now, ..Clock::default() },
             topics: Vec::new(),
             ending: false,
+            peer_ended: false,
+            half_closed: false,
         }
     }
 

@@ -28,6 +28,7 @@ impl SimIo {
             Op::ReceiveStop(socket) => self.receive_stop(socket),
             Op::Send { socket, bytes, notify } => self.send(socket, bytes, notify, completions),
             Op::HandOver { socket, shard } => self.hand_over(socket, shard),
+            Op::HalfClose(socket) => self.fail(&format!("{socket:?}: no half-close was offered")),
             Op::Close { socket, how } => self.close(socket, how),
         }
     }

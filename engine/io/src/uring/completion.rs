@@ -1,6 +1,7 @@
 //! What each answer of the kernel means.
 
 use super::Uring;
+use super::closes::half_close_completed;
 use super::request::Outcome;
 use super::token::{Kind, Token};
 use io_uring::cqueue;
@@ -19,6 +20,7 @@ impl Uring {
             Kind::SendPending => self.send_pending_completed(token.socket(), outcome),
             Kind::Accept => self.accept_completed(token.slot, outcome),
             Kind::Close => self.close_completed(token.socket()),
+            Kind::HalfClose => half_close_completed(outcome),
             Kind::HandOver => self.hand_over_completed(token.socket(), outcome),
             Kind::HandedOver => self.hand_over_arrived(outcome),
             Kind::ConnectOpen => self.connect_opened(token.slot, outcome),

@@ -281,6 +281,10 @@ impl Io for Uring {
         self.sends.spare()
     }
 
+    fn half_closes(&self) -> bool {
+        self.capabilities.half_close
+    }
+
     fn spare_long(&mut self) -> Option<Vec<u8>> {
         self.sends.spare_long()
     }

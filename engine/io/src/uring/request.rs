@@ -97,6 +97,11 @@ pub(super) fn close(token: Token) -> Request {
     Request::new(opcode::Close::new(Fixed(token.slot)).build(), token)
 }
 
+/// Gives the process a descriptor of its own for the socket of `token`.
+pub(super) fn lend_descriptor(token: Token) -> Request {
+    Request::new(opcode::FixedFdInstall::new(Fixed(token.slot), 0).build(), token)
+}
+
 /// Puts the socket of `token` into a free place of the ring `target`, which is told by `arrival`.
 pub(super) fn hand_over(target: RawFd, token: Token, arrival: Token) -> Request {
     let place = DestinationSlot::auto_target();

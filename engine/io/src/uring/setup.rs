@@ -86,6 +86,8 @@ pub struct Capabilities {
     /// Bind and socket options as ring operations (6.11). Without them, outgoing connections are set
     /// up with ordinary system calls.
     pub socket_operations: bool,
+    /// A process descriptor for a direct one (6.8), with which a connection is half closed.
+    pub half_close: bool,
 }
 
 /// Checks that this process may open a ring and that the kernel has everything needed, by opening a
@@ -130,8 +132,9 @@ fn build(config: &Config) -> Result<(IoUring, Capabilities), OpenError> {
             },
         }
     };
-    let socket_operations = check_operations(&uring)?;
-    Ok((uring, Capabilities { kernel: kernel_release(), no_index_array, socket_operations }))
+    let (socket_operations, half_close) = check_operations(&uring)?;
+    let kernel = kernel_release();
+    Ok((uring, Capabilities { kernel, no_index_array, socket_operations, half_close }))
 }
 
 /// The flags of DEFER_TASKRUN rings: one thread submits, and completions are made only while that
@@ -169,7 +172,7 @@ const OPERATIONS: [(u8, &str); 10] = [
 ];
 
 /// Refuses a kernel without a needed operation; tells whether the optional ones are there.
-fn check_operations(uring: &IoUring) -> Result<bool, OpenError> {
+fn check_operations(uring: &IoUring) -> Result<(bool, bool), OpenError> {
     let missing = |missing| Err(OpenError::Missing { kernel: kernel_release(), missing });
     let parameters = uring.params();
     if !parameters.is_feature_ext_arg() {
@@ -190,7 +193,8 @@ fn check_operations(uring: &IoUring) -> Result<bool, OpenError> {
         return missing(name);
     }
     // Bind came with 6.11, when socket options (6.7), which cannot be probed, were already there.
-    Ok(probe.is_supported(opcode::Bind::CODE))
+    let half_close = probe.is_supported(opcode::FixedFdInstall::CODE);
+    Ok((probe.is_supported(opcode::Bind::CODE), half_close))
 }
 
 /// The soft limit of a resource of this process; `None` when unlimited.

@@ -15,6 +15,7 @@ impl Uring {
             Op::ReceiveStop(socket) => self.stop_receiving(socket),
             Op::Send { socket, bytes, notify } => self.send(socket, bytes, notify),
             Op::HandOver { socket, shard } => self.hand_over(socket, shard),
+            Op::HalfClose(socket) => self.half_close(socket),
             Op::Close { socket, how } => self.close(socket, how),
         }
     }

@@ -28,6 +28,8 @@ pub(super) enum Kind {
     SendPending,
     /// Close of a descriptor; its slot.
     Close,
+    /// A process descriptor for a socket that is to be half closed; the result is that descriptor.
+    HalfClose,
     /// A socket on its way to another ring; its slot here.
     HandOver,
     /// A socket that came from another ring; the result is its slot.
@@ -45,12 +47,13 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Accept,
         Self::Receive,
         Self::SendNow,
         Self::SendPending,
         Self::Close,
+        Self::HalfClose,
         Self::HandOver,
         Self::HandedOver,
         Self::Bell,
