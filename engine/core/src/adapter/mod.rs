@@ -42,8 +42,8 @@
 //!   example `echo_tokio_uring` does; connections do not move between them.
 //!
 //! `compare wsring tokio-uring` in `benches/` measures both with the same load. In November 2026, on Linux
-//! 6.18 with two cores, an echo over 200 connections cost the adapter 1.31 times the CPU time of a shard
-//! (medians of seven rounds; 20 B: 1.19 to 1.34, 1 KiB: 1.25 to 1.37; `benches/record`).
+//! 6.18 with two cores, an echo over 200 connections cost the adapter 1.3 times the CPU time of a shard
+//! (medians of seven rounds; 20 B: 1.23 to 1.32, 1 KiB: 1.28 to 1.34; `benches/record`).
 //!
 //! # Rules of tokio-uring that matter here
 //!
