@@ -8,7 +8,7 @@
 //!         .listen("127.0.0.1:8080")
 //!         .websocket("/", |upgrade| {
 //!             upgrade.accept(|conn: &mut Conn<'_>, message: Message<'_>| {
-//!                 conn.send(message);
+//!                 let _ = conn.send(message);
 //!             })
 //!         })
 //!         .run()
