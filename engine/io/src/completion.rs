@@ -70,6 +70,19 @@ pub enum Completion {
         /// Which.
         socket: Socket,
     },
+    /// A send of [`Outgoing::Segment`](crate::Outgoing::Segment) went out in part or not at all, and is
+    /// over: nothing is pending, the segment is let go of, and what to send next is the shard's to
+    /// decide. Reported in the turn right after the one that the send was submitted in, and before
+    /// everything of this socket that came about after the send was carried out: a shard that hears
+    /// nothing by the end of that turn knows that all is out.
+    SendShort {
+        /// Which.
+        socket: Socket,
+        /// As in the send.
+        tag: u32,
+        /// How many bytes at the end of the range did not go: at least one, at most all.
+        unsent: usize,
+    },
     /// A send failed; the connection is broken and should be closed.
     SendFailed {
         /// Which.

@@ -24,8 +24,9 @@ pub enum Op {
     ReceiveStop(Socket),
     /// Sends bytes. When all went out at once nothing comes back. Otherwise the speaker keeps the
     /// rest and goes on sending: `SendPending` tells so, `SendProgress` how it comes along, `SendDone`
-    /// the end. While a send is pending no other may be submitted for the same socket, and never more
-    /// than one in a turn.
+    /// the end. Only [`Outgoing::Segment`] is not kept: of it `SendShort` tells what did not go. While a
+    /// send is pending no other may be submitted for the same socket, and never more than one in a
+    /// turn.
     Send {
         /// To whom.
         socket: Socket,

@@ -195,6 +195,7 @@ impl<I: Io> Shard<I> {
             Completion::SendPending { socket, unsent } => self.send_pending(socket, unsent),
             Completion::SendProgress { socket, unsent } => self.send_progress(socket, unsent),
             Completion::SendDone { socket } => self.send_done(socket),
+            Completion::SendShort { .. } => debug_assert!(false, "nothing is sent from segments"),
             Completion::SendFailed { socket, .. } => self.lost(socket),
             Completion::Closed { socket } => self.closed(socket),
             Completion::Woken => {}

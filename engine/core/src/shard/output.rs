@@ -197,6 +197,9 @@ pub(super) fn append<I: Io>(io: &mut I, bytes: &mut Vec<u8>, piece: Outgoing) {
             io.restore(piece);
         }
         Outgoing::Shared(piece) => bytes.extend_from_slice(&piece),
+        Outgoing::Segment { segment, range, .. } => {
+            bytes.extend_from_slice(segment.bytes(range.start as usize..range.end as usize));
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What each operation does at the start of a turn.
 
 use super::link::{End, Owner};
-use super::shard::{Accepting, SimIo};
+use super::shard::{Accepting, SimIo, slot};
 use super::state::State;
 use super::table::{Found, Pending, Phase, Receive};
 use crate::{CloseHow, Completion, Connect, Op, Outgoing, Socket};
@@ -29,7 +29,11 @@ impl SimIo {
             Op::Send { socket, bytes, notify } => self.send(socket, bytes, notify, completions),
             Op::HandOver { socket, shard } => self.hand_over(socket, shard),
             Op::HalfClose(socket) => self.fail(&format!("{socket:?}: no half-close was offered")),
-            Op::Close { socket, how } => self.close(socket, how),
+            Op::Close { socket, how } => {
+                self.close(socket, how);
+                // As from the ring, where its close overtakes what was about to be reported.
+                completions.retain(|completion| slot(completion) != Some(socket.slot()));
+            }
         }
     }
 
@@ -118,16 +122,7 @@ impl SimIo {
                 }
             }
             Attempt::Part { count, put_off } => {
-                self.counters.sends_pending += 1;
-                let bytes = self.own(bytes);
-                let unsent = bytes.len() - count;
-                if let Found::Open(entry) = self.find(socket) {
-                    entry.pending = Some(Pending { bytes, sent: count });
-                }
-                if put_off {
-                    self.again.push(socket.slot());
-                }
-                completions.push(Completion::SendPending { socket, unsent });
+                completions.push(self.fell_short(socket, bytes, count, put_off));
             }
             Attempt::Failed(errno) => {
                 self.put_away(bytes);
@@ -142,6 +137,9 @@ impl SimIo {
             Outgoing::Received { buffer, range } => &self.buffers.bytes(buffer)[range.clone()],
             Outgoing::Buffer { bytes, start } => &bytes[*start..],
             Outgoing::Shared(bytes) => bytes,
+            Outgoing::Segment { segment, range, .. } => {
+                segment.bytes(range.start as usize..range.end as usize)
+            }
         };
         let rest = &rest[sent..];
         if rest.is_empty() {
@@ -159,6 +157,24 @@ impl SimIo {
                 if count == rest.len() { Attempt::Done } else { Attempt::Part { count, put_off } }
             }
         }
+    }
+
+    /// Keeps a send of which `count` bytes went out, or gives it up when the shard has its bytes anyway.
+    fn fell_short(&mut self, socket: Socket, bytes: Outgoing, count: usize, put_off: bool) -> Completion {
+        let unsent = bytes.len() - count;
+        if let Outgoing::Segment { tag, .. } = bytes {
+            self.counters.sends_short += 1;
+            return Completion::SendShort { socket, tag, unsent };
+        }
+        self.counters.sends_pending += 1;
+        let bytes = self.own(bytes);
+        if let Found::Open(entry) = self.find(socket) {
+            entry.pending = Some(Pending { bytes, sent: count });
+        }
+        if put_off {
+            self.again.push(socket.slot());
+        }
+        Completion::SendPending { socket, unsent }
     }
 
     /// Frees the receive buffer of a send that has to wait, so that slow peers hold none.
@@ -215,6 +231,9 @@ impl SimIo {
             }
             Outgoing::Buffer { bytes, start } => *start <= bytes.len(),
             Outgoing::Shared(_) => true,
+            Outgoing::Segment { segment, range, .. } => {
+                range.start <= range.end && range.end <= segment.state().bytes
+            }
         };
         if !is_sound {
             self.fail(&format!("a send of bytes that are not there: {bytes:?}"));

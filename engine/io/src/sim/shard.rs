@@ -115,7 +115,7 @@ impl SimIo {
         match bytes {
             Outgoing::Received { buffer, .. } => self.release(buffer),
             Outgoing::Buffer { bytes, .. } => self.restore(bytes),
-            Outgoing::Shared(_) => {}
+            Outgoing::Shared(_) | Outgoing::Segment { .. } => {}
         }
     }
 
@@ -147,9 +147,11 @@ impl Io for SimIo {
         let before = completions.len();
         self.counters.turns += 1;
         self.counters.enters += 1;
+        let mut reports = Vec::new();
         for op in std::mem::take(&mut self.ops) {
-            self.carry_out(op, completions);
+            self.carry_out(op, &mut reports);
         }
+        completions.append(&mut reports);
         self.collect(completions);
         let has_nothing = completions.len() == before && self.again.is_empty();
         // What it did may have reached a socket of its own.
@@ -246,7 +248,8 @@ fn may_swap(first: &Completion, second: &Completion) -> bool {
     }
 }
 
-fn slot(completion: &Completion) -> Option<u32> {
+/// The place that a report is about.
+pub(super) fn slot(completion: &Completion) -> Option<u32> {
     match words(completion)[1] {
         u64::MAX => None,
         socket => Some((socket >> 32) as u32),
@@ -269,6 +272,9 @@ fn words(completion: &Completion) -> [u64; 3] {
         Completion::SendProgress { socket, unsent } => [14, name(socket), *unsent as u64],
         Completion::SendDone { socket } => [8, name(socket), 0],
         Completion::SendFailed { socket, errno } => [9, name(socket), *errno as u64],
+        Completion::SendShort { socket, tag, unsent } => {
+            [15 | u64::from(*tag) << 8, name(socket), *unsent as u64]
+        }
         Completion::Closed { socket } => [10, name(socket), 0],
         Completion::Woken => [11, NONE, 0],
     }

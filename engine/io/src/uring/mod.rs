@@ -221,6 +221,10 @@ impl Uring {
             if rung {
                 self.ready.push(Completion::Woken);
             }
+            if self.sends.submitted() > 0 {
+                // The kernel was busy and took only some: a turn ends with all of them decided.
+                self.flush()?;
+            }
             self.now = clock();
             if !self.ready.is_empty() || deadline.is_some_and(|deadline| deadline <= self.now) {
                 return Ok(());

@@ -3,15 +3,17 @@
 //! A send is first tried without waiting: when the enter that submits it returns, it is over, and no
 //! completion says so unless something is left. Until the completions of that enter were looked at,
 //! [`Sends`] keeps the bytes. What is left becomes a pending send, of which each socket has at most
-//! one; it keeps its bytes until its own completion.
+//! one; it keeps its bytes until its own completion. Only of a segment nothing is kept: the shard has
+//! it anyway, and is told what is left.
 
 #![expect(unsafe_code, reason = "vouching that the bytes of a send outlive it")]
 
 use super::Uring;
+use super::buffer_ring::Buffers;
 use super::request::{self, NOW_BYTES_MAX, Outcome, Report};
 use super::slots::{Life, PendingIndex};
 use super::token::{Kind, Token};
-use crate::{Completion, Outgoing, Socket};
+use crate::{Completion, Outgoing, Segment, Socket};
 use bytes::{Buf, Bytes};
 
 /// Vectors kept for [`Io::spare`](crate::Io::spare): how many, how large one may be, and all together.
@@ -166,7 +168,7 @@ impl Uring {
             None => self.recycle(bytes),
             Some(Some(index)) => self.append(index, bytes),
             Some(None) if bytes.len() > NOW_BYTES_MAX || !self.ring.has_room() => {
-                self.send_rest(socket, bytes, 0);
+                self.send_fell_short(socket, bytes, 0);
             }
             Some(None) => self.send_now(socket, bytes, notify),
         }
@@ -190,13 +192,9 @@ impl Uring {
         }
         let token = Token::indexed(self.sends.now.len() as u32, self.sends.flush, Kind::SendNow);
         let report = if notify { Report::Always } else { Report::Failure };
-        let content = match &bytes {
-            Outgoing::Received { buffer, range } => &self.buffers.bytes(buffer)[range.clone()],
-            Outgoing::Buffer { bytes, start } => &bytes[*start..],
-            Outgoing::Shared(bytes) => bytes,
-        };
-        // SAFETY: the bytes lie in a lent receive buffer or on the heap, where they stay when their
-        // owner moves; the owner goes to `now` in the next line, and `settle_sends` and
+        let content = content(&bytes, &self.buffers);
+        // SAFETY: the bytes lie in a lent receive buffer, in a segment, or on the heap, where they stay
+        // when their owner moves; the owner goes to `now` in the next line, and `settle_sends` and
         // `send_now_completed` are the only ones to take it out, after the enter has returned.
         let request = unsafe { request::send_now(socket.slot(), content, report, token) };
         self.sends.now.push(SendNow { socket, bytes });
@@ -233,8 +231,8 @@ impl Uring {
                 self.ready.push(Completion::SendDone { socket });
                 self.recycle(bytes);
             }
-            Ok(sent) => self.send_rest(socket, bytes, sent as usize),
-            Err(libc::EAGAIN | libc::EINTR) => self.send_rest(socket, bytes, 0),
+            Ok(sent) => self.send_fell_short(socket, bytes, sent as usize),
+            Err(libc::EAGAIN | libc::EINTR) => self.send_fell_short(socket, bytes, 0),
             Err(errno) => {
                 self.ready.push(Completion::SendFailed { socket, errno });
                 self.recycle(bytes);
@@ -242,9 +240,16 @@ impl Uring {
         }
     }
 
-    /// Goes on with a send of which `sent` bytes are out, waiting for room.
-    fn send_rest(&mut self, socket: Socket, bytes: Outgoing, sent: usize) {
+    /// Of a send `sent` bytes are out: goes on with the rest, waiting for room, or gives it up.
+    fn send_fell_short(&mut self, socket: Socket, bytes: Outgoing, sent: usize) {
         let rest = match bytes {
+            Outgoing::Segment { range, tag, .. } => {
+                let unsent = range.len() - sent;
+                self.counters.sends_short += 1;
+                // It is counted when it is sent again.
+                self.counters.bytes_sent -= unsent as u64;
+                return self.ready.push(Completion::SendShort { socket, tag, unsent });
+            }
             Outgoing::Received { buffer, range } => {
                 let mut copy = self.sends.spare();
                 copy.extend_from_slice(&self.buffers.bytes(&buffer)[range][sent..]);
@@ -325,12 +330,7 @@ impl Uring {
     /// would mix with it in the stream, and dropped they would be missing from it.
     fn append(&mut self, index: PendingIndex, bytes: Outgoing) {
         if let Some(pending) = self.sends.get(index) {
-            let content = match &bytes {
-                Outgoing::Received { buffer, range } => &self.buffers.bytes(buffer)[range.clone()],
-                Outgoing::Buffer { bytes, start } => &bytes[*start..],
-                Outgoing::Shared(bytes) => bytes,
-            };
-            pending.next.extend_from_slice(content);
+            pending.next.extend_from_slice(content(&bytes, &self.buffers));
         }
         self.recycle(bytes);
     }
@@ -340,7 +340,20 @@ impl Uring {
         match bytes {
             Outgoing::Received { buffer, .. } => self.buffers.release(buffer),
             Outgoing::Buffer { bytes, .. } => self.sends.restore(bytes),
-            Outgoing::Shared(bytes) => drop(bytes),
+            Outgoing::Shared(_) | Outgoing::Segment { .. } => {}
         }
+    }
+}
+
+// A longer send could never go out at once, and would be reported as short each time.
+const _: () = assert!(Segment::CAPACITY_MAX <= NOW_BYTES_MAX);
+
+/// What is to be sent.
+fn content<'a>(bytes: &'a Outgoing, buffers: &'a Buffers) -> &'a [u8] {
+    match bytes {
+        Outgoing::Received { buffer, range } => &buffers.bytes(buffer)[range.clone()],
+        Outgoing::Buffer { bytes, start } => &bytes[*start..],
+        Outgoing::Shared(bytes) => bytes,
+        Outgoing::Segment { segment, range, .. } => segment.bytes(range.start as usize..range.end as usize),
     }
 }

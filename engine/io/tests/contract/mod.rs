@@ -5,6 +5,7 @@
 //! [`Watched`], which checks the order of all reports by itself.
 
 mod cases;
+mod segments;
 mod watched;
 
 pub(crate) use watched::Watched;

@@ -84,7 +84,10 @@ impl Echo {
                 let connection = self.connections.remove(&socket);
                 assert!(connection.is_some_and(|connection| connection.is_closing));
             }
-            Completion::Connected { .. } | Completion::ConnectFailed { .. } | Completion::Woken => {
+            Completion::Connected { .. }
+            | Completion::ConnectFailed { .. }
+            | Completion::SendShort { .. }
+            | Completion::Woken => {
                 panic!("nobody asked for {completion:?}")
             }
         }
