@@ -12,7 +12,7 @@
 //! | `setup`, `error` | sizes, flags, the check of the kernel, refusals |
 //! | `ring`, `request`, `token` | the queues and the system call; every request; its name |
 //! | `buffer_ring`, `receives` | receive buffers; arming, stopping, waiting for a buffer |
-//! | `sends` | outgoing bytes while the kernel reads them |
+//! | `sends`, `pending` | outgoing bytes while the kernel reads them; what is left of them |
 //! | `slots`, `closes` | what is known of each socket; its end |
 //! | `accepts`, `connects`, `mesh` | how sockets come, and go to other shards |
 //! | `bell`, `shutdown` | waking from other threads; ending with everything in flight |
@@ -25,6 +25,7 @@ mod completion;
 mod connects;
 mod error;
 mod mesh;
+mod pending;
 mod receives;
 mod request;
 mod ring;

@@ -10,6 +10,7 @@
 
 use super::Uring;
 use super::buffer_ring::Buffers;
+use super::pending::{Pending, Pendings, Rest};
 use super::request::{self, NOW_BYTES_MAX, Outcome, Report};
 use super::slots::{Life, PendingIndex};
 use super::token::{Kind, Token};
@@ -32,8 +33,7 @@ pub(super) struct Sends {
     now: Vec<SendNow>,
     /// Number of the present batch of `now`; never 0, which no batch has.
     flush: u32,
-    pending: Vec<Option<Pending>>,
-    vacant: Vec<PendingIndex>,
+    pending: Pendings,
     spares: Vec<Vec<u8>>,
     spares_bytes: usize,
     long_spares: Vec<Vec<u8>>,
@@ -44,42 +44,12 @@ struct SendNow {
     bytes: Outgoing,
 }
 
-struct Pending {
-    /// What the kernel reads, from its start.
-    rest: Rest,
-    /// What was submitted, against the rules, while the rest was still going: it follows.
-    next: Vec<u8>,
-}
-
-/// Bytes left of a send; of a receive buffer, a copy, so that a slow peer holds no buffer.
-enum Rest {
-    Buffer { bytes: Vec<u8>, start: usize },
-    Shared(Bytes),
-}
-
-impl Rest {
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Buffer { bytes, start } => &bytes[*start..],
-            Self::Shared(bytes) => bytes,
-        }
-    }
-
-    fn advance(&mut self, sent: usize) {
-        match self {
-            Self::Buffer { start, .. } => *start += sent,
-            Self::Shared(bytes) => bytes.advance(sent),
-        }
-    }
-}
-
 impl Sends {
     pub(super) fn new() -> Self {
         Self {
             now: Vec::new(),
             flush: 1,
-            pending: Vec::new(),
-            vacant: Vec::new(),
+            pending: Pendings::new(),
             spares: Vec::new(),
             spares_bytes: 0,
             long_spares: Vec::new(),
@@ -93,7 +63,7 @@ impl Sends {
 
     /// How many sends are with the kernel beyond the enter that submitted them.
     pub(super) fn in_flight(&self) -> usize {
-        self.pending.len() - self.vacant.len()
+        self.pending.used()
     }
 
     pub(super) fn spare(&mut self) -> Vec<u8> {
@@ -122,29 +92,6 @@ impl Sends {
             spare.clear();
             self.spares_bytes += bytes;
             self.spares.push(spare);
-        }
-    }
-
-    fn insert(&mut self, pending: Pending) -> PendingIndex {
-        let index = self.vacant.pop().unwrap_or_else(|| {
-            self.pending.push(None);
-            PendingIndex::new(self.pending.len() as u32 - 1)
-        });
-        self.pending[index.index() as usize] = Some(pending);
-        index
-    }
-
-    fn get(&mut self, index: PendingIndex) -> Option<&mut Pending> {
-        self.pending[index.index() as usize].as_mut()
-    }
-
-    fn remove(&mut self, index: PendingIndex) {
-        if let Some(pending) = self.pending[index.index() as usize].take() {
-            self.vacant.push(index);
-            self.restore(pending.next);
-            if let Rest::Buffer { bytes, .. } = pending.rest {
-                self.restore(bytes);
-            }
         }
     }
 }
@@ -262,8 +209,9 @@ impl Uring {
                 Rest::Shared(bytes)
             }
         };
-        let unsent = rest.bytes().len();
-        let index = self.sends.insert(Pending { rest, next: Vec::new() });
+        let pending = Pending::new(rest);
+        let unsent = pending.bytes().len();
+        let index = self.sends.pending.insert(pending);
         if let Some(slot) = self.slots.get(socket) {
             slot.pending = Some(index);
         }
@@ -273,12 +221,12 @@ impl Uring {
     }
 
     fn push_pending(&mut self, socket: Socket, index: PendingIndex) {
-        if let Some(pending) = self.sends.get(index) {
+        if let Some(pending) = self.sends.pending.get(index) {
             // SAFETY: the bytes are on the heap and belong to the entry of `pending`, which is
             // changed or removed only by `send_pending_completed`, when the completion has arrived,
             // or never, when the ring could not be ended in order (see shutdown.rs).
             let request =
-                unsafe { request::send_pending(pending.rest.bytes(), Token::of(socket, Kind::SendPending)) };
+                unsafe { request::send_pending(pending.bytes(), Token::of(socket, Kind::SendPending)) };
             self.ring.push(request);
         }
     }
@@ -296,7 +244,8 @@ impl Uring {
         if life == Life::Open
             && let Ok(sent) = result
         {
-            let unsent = self.count_off(index, sent as usize);
+            let pending = self.sends.pending.get(index);
+            let unsent = pending.map_or(0, |pending| pending.advance(sent as usize));
             if unsent > 0 {
                 if sent > 0 {
                     self.ready.push(Completion::SendProgress { socket, unsent });
@@ -304,7 +253,9 @@ impl Uring {
                 return self.push_pending(socket, index);
             }
         }
-        self.sends.remove(index);
+        if let Some(spare) = self.sends.pending.remove(index).and_then(Pending::into_spare) {
+            self.sends.restore(spare);
+        }
         if let Some(slot) = self.slots.get(socket) {
             slot.pending = None;
         }
@@ -315,22 +266,11 @@ impl Uring {
         }
     }
 
-    /// Counts `sent` bytes off a pending send; how many are still to go, what follows it included.
-    fn count_off(&mut self, index: PendingIndex, sent: usize) -> usize {
-        let Some(pending) = self.sends.get(index) else { return 0 };
-        pending.rest.advance(sent);
-        if pending.rest.bytes().is_empty() && !pending.next.is_empty() {
-            let next = std::mem::take(&mut pending.next);
-            pending.rest = Rest::Buffer { bytes: next, start: 0 };
-        }
-        pending.rest.bytes().len() + pending.next.len()
-    }
-
     /// Puts bytes behind a pending send. The shard should have kept them; but sent beside it they
     /// would mix with it in the stream, and dropped they would be missing from it.
     fn append(&mut self, index: PendingIndex, bytes: Outgoing) {
-        if let Some(pending) = self.sends.get(index) {
-            pending.next.extend_from_slice(content(&bytes, &self.buffers));
+        if let Some(pending) = self.sends.pending.get(index) {
+            pending.append(content(&bytes, &self.buffers));
         }
         self.recycle(bytes);
     }
