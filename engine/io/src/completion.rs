@@ -1,6 +1,7 @@
 //! Everything that can come back.
 
 use crate::{Received, Socket};
+use std::net::IpAddr;
 
 /// One event that a turn reports. Per socket the order is the order in which things happened.
 #[derive(Debug)]
@@ -35,6 +36,15 @@ pub enum Completion {
         request: u64,
         /// Why: `ECONNREFUSED`, `ETIMEDOUT`, `EADDRNOTAVAIL` (no port left), `ENFILE` (table full).
         errno: i32,
+    },
+    /// The answer to [`Op::PeerAddress`](crate::Op::PeerAddress).
+    PeerAddress {
+        /// Which.
+        socket: Socket,
+        /// Where the connection comes from, an IPv4 address always as such. `None` when that was not
+        /// to be found out: the peer is gone, the process is out of descriptors, or the kernel is
+        /// older than 6.8.
+        address: Option<IpAddr>,
     },
     /// Bytes arrived, at least one.
     Received {

@@ -140,6 +140,20 @@ fn short_send_of_a_segment() {
 }
 
 #[test]
+fn no_address() {
+    let told = |no_address: f64, text: &str| {
+        let mut scene = Scene::new(Faults { no_address, ..Faults::default() });
+        scene.each(Op::PeerAddress);
+        scene.turn();
+        assert_eq!(scene.reported("PeerAddress"), (CONNECTIONS, 1));
+        scene.reported(text).0
+    };
+    assert_eq!(told(1.0, "address: None"), CONNECTIONS);
+    assert_eq!(told(0.0, "127.0.0."), CONNECTIONS);
+    assert_eq!(told(0.0, "127.0.0.8"), 1, "peers are numbered from 1");
+}
+
+#[test]
 fn window_bytes() {
     let mut scene = Scene::new(Faults { window_bytes: 10, ..Faults::default() });
     assert_eq!(scene.peers[0].write(&[0; 100]), 10);

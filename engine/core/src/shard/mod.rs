@@ -190,6 +190,7 @@ impl<I: Io> Shard<I> {
             Completion::AcceptEnded { errno } => self.accept_ended(errno),
             Completion::Connected { request, socket } => self.connected(request, socket),
             Completion::ConnectFailed { request, errno } => self.connect_failed(request, errno),
+            Completion::PeerAddress { .. } => {}
             Completion::Received { socket, buffer } => self.received(socket, buffer),
             Completion::ReceiveEnded { socket, end } => self.receive_ended(socket, end),
             Completion::SendPending { socket, unsent } => self.send_pending(socket, unsent),

@@ -1,6 +1,6 @@
 //! What each operation does at the start of a turn.
 
-use super::link::{End, Owner};
+use super::link::{End, LISTENERS, Owner};
 use super::shard::{Accepting, SimIo, slot};
 use super::state::State;
 use super::table::{Found, Pending, Phase, Receive};
@@ -26,13 +26,16 @@ impl SimIo {
             Op::Connect(connect) => self.connect(&connect, completions),
             Op::ReceiveStart(socket) => self.receive_start(socket),
             Op::ReceiveStop(socket) => self.receive_stop(socket),
+            Op::PeerAddress(socket) => self.peer_address(socket, completions),
             Op::Send { socket, bytes, notify } => self.send(socket, bytes, notify, completions),
-            Op::HandOver { socket, shard } => self.hand_over(socket, shard),
+            Op::HandOver { socket, shard } => {
+                self.hand_over(socket, shard);
+                forget(socket, completions);
+            }
             Op::HalfClose(socket) => self.fail(&format!("{socket:?}: no half-close was offered")),
             Op::Close { socket, how } => {
                 self.close(socket, how);
-                // As from the ring, where its close overtakes what was about to be reported.
-                completions.retain(|completion| slot(completion) != Some(socket.slot()));
+                forget(socket, completions);
             }
         }
     }
@@ -70,7 +73,8 @@ impl SimIo {
                 }
                 None => {
                     let listener = state.listener_at(connect.to);
-                    state.connect(listener, owner)
+                    let from = connect.from.map_or(LISTENERS, |from| from.ip());
+                    state.connect(listener, owner, from)
                 }
             }
         };
@@ -99,6 +103,16 @@ impl SimIo {
             }
             self.look_at(socket);
         }
+    }
+
+    fn peer_address(&mut self, socket: Socket, completions: &mut Vec<Completion>) {
+        let Found::Open(entry) = self.find(socket) else { return };
+        let end = entry.end;
+        let mut state = self.network.state();
+        let (now, chance) = (state.now, state.faults.no_address);
+        let is_unknown = state.random.chance(chance) || state.incoming(end).is_reset(now);
+        let address = (!is_unknown).then(|| state.peer_address(end));
+        completions.push(Completion::PeerAddress { socket, address });
     }
 
     fn send(&mut self, socket: Socket, bytes: Outgoing, notify: bool, completions: &mut Vec<Completion>) {
@@ -239,6 +253,11 @@ impl SimIo {
             self.fail(&format!("a send of bytes that are not there: {bytes:?}"));
         }
     }
+}
+
+/// Takes back what this turn was about to report of a socket that ends here, as the ring does.
+fn forget(socket: Socket, completions: &mut Vec<Completion>) {
+    completions.retain(|completion| slot(completion) != Some(socket.slot()));
 }
 
 /// The errno of a connect that the faults let fail.

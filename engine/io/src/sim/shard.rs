@@ -7,6 +7,7 @@ use super::table::Table;
 use crate::{CloseHow, Completion, Counters, Io, Op, Outgoing, Received, Time, Waker};
 use std::cell::RefMut;
 use std::collections::VecDeque;
+use std::net::IpAddr;
 
 /// How large a simulated shard is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -276,7 +277,17 @@ fn words(completion: &Completion) -> [u64; 3] {
             [15 | u64::from(*tag) << 8, name(socket), *unsent as u64]
         }
         Completion::Closed { socket } => [10, name(socket), 0],
+        Completion::PeerAddress { socket, address } => [16, name(socket), address_number(*address)],
         Completion::Woken => [11, NONE, 0],
+    }
+}
+
+/// Enough of an address to tell two runs apart.
+fn address_number(address: Option<IpAddr>) -> u64 {
+    match address {
+        Some(IpAddr::V4(address)) => address.to_bits().into(),
+        Some(IpAddr::V6(address)) => address.to_bits() as u64,
+        None => u64::MAX,
     }
 }
 

@@ -14,6 +14,7 @@
 //! | `buffer_ring`, `receives` | receive buffers; arming, stopping, waiting for a buffer |
 //! | `sends`, `pending` | outgoing bytes while the kernel reads them; what is left of them |
 //! | `slots`, `closes` | what is known of each socket; its end |
+//! | `lent` | half-closes and peers' addresses, on descriptors that the ring lends |
 //! | `accepts`, `connects`, `mesh` | how sockets come, and go to other shards |
 //! | `bell`, `shutdown` | waking from other threads; ending with everything in flight |
 
@@ -24,6 +25,7 @@ mod closes;
 mod completion;
 mod connects;
 mod error;
+mod lent;
 mod mesh;
 mod pending;
 mod receives;

@@ -1,6 +1,6 @@
 //! The cases, in the order of the vocabulary.
 
-use super::{Far, Size, Watched, World, pattern, segments};
+use super::{Far, Size, Watched, World, addresses, pattern, segments};
 use bytes::Bytes;
 use std::time::Duration;
 use wsring_io::{CloseHow, Io, Op, Outgoing, ReceiveEnd, Socket};
@@ -14,6 +14,10 @@ pub(crate) fn all<W: World>() -> Vec<Case<W>> {
         ("listener_close_refuses", listener_close_refuses),
         ("connect_reaches_a_listener", connect_reaches_a_listener),
         ("connect_is_refused", connect_is_refused),
+        ("peers_have_addresses", addresses::are_told),
+        ("an_address_comes_before_the_bytes", addresses::come_first),
+        ("close_while_an_address_is_asked_for", addresses::are_dropped_by_a_close),
+        ("hand_over_while_an_address_is_asked_for", addresses::are_dropped_by_a_hand_over),
         ("receive_takes_everything_in_order", receive_takes_everything_in_order),
         ("receive_stops_and_starts", receive_stops_and_starts),
         ("receive_waits_for_buffers", receive_waits_for_buffers),
@@ -63,7 +67,7 @@ pub(super) fn far_reads<I: Io>(shard: &mut Watched<I>, far: &mut impl Far, expec
 }
 
 /// Lets the peer write all of this and the shard receive it.
-fn far_writes<I: Io>(shard: &mut Watched<I>, far: &mut impl Far, socket: Socket, bytes: &[u8]) {
+pub(super) fn far_writes<I: Io>(shard: &mut Watched<I>, far: &mut impl Far, socket: Socket, bytes: &[u8]) {
     let mut written = 0;
     shard.until("the bytes at the shard", |shard| {
         written += far.write(&bytes[written..]);

@@ -1,6 +1,7 @@
 //! A shard that checks what its speaker reports, and keeps it for the case to look at.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
 use std::time::Duration;
 use wsring_io::{CloseHow, Completion, Connect, Io, Op, Outgoing, ReceiveEnd, Received, Socket};
 
@@ -30,6 +31,10 @@ pub(crate) struct Seen {
     pub(crate) is_pending: bool,
     /// What the last short send left over, until the case takes it.
     pub(crate) short: Option<usize>,
+    /// The peer's address each time that it was told, and how many bytes had been received.
+    pub(crate) addresses: Vec<(Option<IpAddr>, usize)>,
+    /// How many more times it is to be told.
+    asked: usize,
     /// Of the pending send, as last reported.
     unsent: usize,
     is_receiving: bool,
@@ -127,6 +132,11 @@ impl<I: Io> Watched<I> {
         self.io.submit(Op::Send { socket, bytes, notify });
     }
 
+    pub(crate) fn ask_peer_address(&mut self, socket: Socket) {
+        self.seen(socket).asked += 1;
+        self.io.submit(Op::PeerAddress(socket));
+    }
+
     /// Closes and waits for it.
     pub(crate) fn close(&mut self, socket: Socket, how: CloseHow) {
         self.seen(socket).is_closing = true;
@@ -169,6 +179,12 @@ impl<I: Io> Watched<I> {
                 self.connected.push((request, Ok(socket)));
             }
             Completion::ConnectFailed { request, errno } => self.connected.push((request, Err(errno))),
+            Completion::PeerAddress { socket, address } => {
+                let seen = self.active(socket, "an address");
+                assert!(seen.asked > 0, "{socket:?} was not asked for an address");
+                seen.asked -= 1;
+                seen.addresses.push((address, seen.bytes.len()));
+            }
             Completion::Received { socket, buffer } => self.received(socket, buffer),
             Completion::ReceiveEnded { socket, end } => {
                 let seen = self.active(socket, "an end");

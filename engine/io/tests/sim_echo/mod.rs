@@ -87,6 +87,7 @@ impl Echo {
             Completion::Connected { .. }
             | Completion::ConnectFailed { .. }
             | Completion::SendShort { .. }
+            | Completion::PeerAddress { .. }
             | Completion::Woken => {
                 panic!("nobody asked for {completion:?}")
             }
