@@ -192,6 +192,18 @@ impl<I: Io> Watched<I> {
                 seen.is_receiving = false;
                 seen.end = Some(end);
             }
+            Completion::Closed { socket } => {
+                let seen = self.sockets.remove(&socket);
+                assert!(seen.is_some_and(|seen| seen.is_closing), "{socket:?} closed of its own accord");
+                self.closed.push(socket);
+            }
+            Completion::Woken => self.woken += 1,
+            send => self.note_send(send),
+        }
+    }
+
+    fn note_send(&mut self, completion: Completion) {
+        match completion {
             Completion::SendPending { socket, unsent } => {
                 let seen = self.active(socket, "a pending send");
                 assert!(!seen.is_pending && seen.fresh.is_some(), "{socket:?} has nothing to be pending");
@@ -225,12 +237,7 @@ impl<I: Io> Watched<I> {
                 (seen.is_pending, seen.fresh) = (false, None);
                 seen.send_failed = Some(errno);
             }
-            Completion::Closed { socket } => {
-                let seen = self.sockets.remove(&socket);
-                assert!(seen.is_some_and(|seen| seen.is_closing), "{socket:?} closed of its own accord");
-                self.closed.push(socket);
-            }
-            Completion::Woken => self.woken += 1,
+            other => unreachable!("{other:?} is not of a send"),
         }
     }
 
