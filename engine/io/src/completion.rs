@@ -1,7 +1,10 @@
 //! Everything that can come back.
 
-use crate::{Received, Socket};
+use crate::{Received, Segment, Socket};
 use std::net::IpAddr;
+use std::ops::Range;
+use std::rc::Rc;
+use std::sync::Arc;
 
 /// One event that a turn reports. Per socket the order is the order in which things happened.
 #[derive(Debug)]
@@ -81,8 +84,8 @@ pub enum Completion {
         socket: Socket,
     },
     /// A send of [`Outgoing::Segment`](crate::Outgoing::Segment) went out in part or not at all, and is
-    /// over: nothing is pending, the segment is let go of, and what to send next is the shard's to
-    /// decide. Reported in the turn right after the one that the send was submitted in, and before
+    /// over: nothing is pending, the segment goes back to the shard, and what to send next is the shard's
+    /// to decide. Reported in the turn right after the one that the send was submitted in, and before
     /// everything of this socket that came about after the send was carried out: a shard that hears
     /// nothing by the end of that turn knows that all is out.
     SendShort {
@@ -90,8 +93,10 @@ pub enum Completion {
         socket: Socket,
         /// As in the send.
         tag: u32,
-        /// How many bytes at the end of the range did not go: at least one, at most all.
-        unsent: usize,
+        /// As in the send.
+        segment: Rc<Arc<Segment>>,
+        /// What did not go: the end of the range, at least one byte, at most all.
+        unsent: Range<u32>,
     },
     /// A send failed; the connection is broken and should be closed.
     SendFailed {

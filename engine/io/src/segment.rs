@@ -2,7 +2,14 @@
 //!
 //! A [`Segment`] is a piece of a topic's log. Its bytes never change once they are appended and never
 //! move, so that every shard reads and sends them where they lie: no copy, no lock. [`Appender`] is
-//! its only writer. Neither knows what a message is.
+//! its only writer.
+//!
+//! ```text
+//!   | message 0 | message 1 | message 2 | free ............ | end 2 | end 1 | end 0 |
+//! ```
+//!
+//! Where each message ends stands at the back, four bytes for each, so that a message is found by its
+//! number, and the number by a position, without a lock either.
 
 #![expect(unsafe_code, reason = "bytes that are read by many while one thread appends behind them")]
 
@@ -11,6 +18,9 @@ use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::ptr::{self, NonNull};
 use std::slice;
+
+/// Bytes of the index for each message.
+const END_BYTES: usize = 4;
 
 /// Memory of a fixed size that is filled from its start. Made by [`Appender::new`]; share it by its
 /// `Arc`, look at [`state`](Self::state) for how far it is filled, then read [`bytes`](Self::bytes).
@@ -72,10 +82,60 @@ impl Segment {
         // has written everything below `there` before it stored the state that was just loaded
         // (Release, Acquire), and writes only behind it. Only `Appender::reuse` goes back to the
         // start: with exclusive access, so that this borrow has ended.
-        unsafe { slice::from_raw_parts(self.start().wrapping_add(range.start), range.len()) }
+        unsafe { slice::from_raw_parts(self.base().wrapping_add(range.start), range.len()) }
     }
 
-    /// How many bytes it can hold.
+    /// The bytes of the message with this number, from 0.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn message(&self, number: u32) -> &[u8] {
+        self.bytes(self.start_of(number)..self.end_of(number))
+    }
+
+    /// Where the message with this number begins; for one more than there are, where the next will.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn start_of(&self, number: u32) -> usize {
+        number.checked_sub(1).map_or(0, |before| self.end_of(before))
+    }
+
+    /// Where the message with this number ends.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn end_of(&self, number: u32) -> usize {
+        let there = self.state().messages;
+        assert!(number < there, "message {number} of {there} in a segment");
+        let at = self.end_at(number);
+        self.accesses.read(at..at + END_BYTES);
+        let mut end = [0; END_BYTES];
+        // SAFETY: the appender has written the end of every message below `there` before it stored the
+        // state that was just loaded, at this place inside the memory, and never writes it again while
+        // the segment is shared.
+        unsafe {
+            ptr::copy_nonoverlapping(self.base().wrapping_add(at).cast_const(), end.as_mut_ptr(), END_BYTES)
+        };
+        u32::from_ne_bytes(end) as usize
+    }
+
+    /// The number of the message that holds the byte at a position: the first that ends behind it.
+    ///
+    /// # Panics
+    /// When nothing was appended there.
+    pub fn message_at(&self, position: usize) -> u32 {
+        let there = self.state();
+        assert!(position < there.bytes as usize, "byte {position} of {} in a segment", there.bytes);
+        let (mut low, mut high) = (0, there.messages);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.end_of(middle) <= position { low = middle + 1 } else { high = middle }
+        }
+        low
+    }
+
+    /// How many bytes it can hold, four for each message included.
     pub fn capacity(&self) -> usize {
         self.memory.len()
     }
@@ -87,8 +147,13 @@ impl Segment {
         Self { memory, state: AtomicU64::new(State::default().pack()), accesses: Accesses::new(capacity) }
     }
 
-    fn start(&self) -> *mut u8 {
+    fn base(&self) -> *mut u8 {
         self.memory.as_ptr().cast()
+    }
+
+    /// The place of a message's end in the index.
+    fn end_at(&self, number: u32) -> usize {
+        self.capacity() - END_BYTES * (number as usize + 1)
     }
 }
 
@@ -140,12 +205,18 @@ impl Appender {
         Some(Self { segment, state })
     }
 
+    /// The capacity that a message of `length` bytes takes up.
+    pub fn needed(length: usize) -> usize {
+        length + END_BYTES
+    }
+
     /// Appends one message, given in parts. False, and nothing has changed, when it does not fit or
     /// the segment is sealed.
     pub fn append(&mut self, parts: &[&[u8]]) -> bool {
         // Saturating: the same slice may be named more than once.
         let length = parts.iter().fold(0_usize, |length, part| length.saturating_add(part.len()));
-        if length > self.room() || self.state.sealed || self.state.messages == State::MESSAGES_MAX {
+        let taken = length.saturating_add(END_BYTES);
+        if taken > self.room() || self.state.sealed || self.state.messages == State::MESSAGES_MAX {
             return false;
         }
         let mut at = self.state.bytes as usize;
@@ -156,20 +227,28 @@ impl Appender {
             // and only this appender writes: one is made with each segment, another only when that
             // one is gone. A part cannot reach there: what can be borrowed of the segment is below.
             unsafe {
-                ptr::copy_nonoverlapping(part.as_ptr(), self.segment.start().wrapping_add(at), part.len());
+                ptr::copy_nonoverlapping(part.as_ptr(), self.segment.base().wrapping_add(at), part.len());
             }
             at += part.len();
         }
         // No more than `CAPACITY_MAX`.
+        let end = (at as u32).to_ne_bytes();
+        let place = self.segment.end_at(self.state.messages);
+        self.segment.accesses.write(place..place + END_BYTES);
+        // SAFETY: the room held the end too, below those of the messages before and above all bytes,
+        // where nobody reads before the state tells of this message, and only this appender writes.
+        unsafe { ptr::copy_nonoverlapping(end.as_ptr(), self.segment.base().wrapping_add(place), END_BYTES) };
         self.state.bytes = at as u32;
         self.state.messages += 1;
         self.publish();
         true
     }
 
-    /// How many bytes still fit; none once it is sealed.
+    /// How many bytes are left, of which a message takes up [`needed`](Self::needed); none once it is
+    /// sealed.
     pub fn room(&self) -> usize {
-        if self.state.sealed { 0 } else { self.segment.capacity() - self.state.bytes as usize }
+        let taken = self.state.bytes as usize + END_BYTES * self.state.messages as usize;
+        if self.state.sealed { 0 } else { self.segment.capacity() - taken }
     }
 
     /// What it appends to.
@@ -198,17 +277,24 @@ mod tests {
         let segment = appender.segment();
         assert_eq!(segment.state(), State { messages, bytes: bytes.len() as u32, sealed });
         assert_eq!(segment.bytes(0..bytes.len()), bytes);
-        assert_eq!(appender.room(), if sealed { 0 } else { segment.capacity() - bytes.len() });
+        let taken = bytes.len() + END_BYTES * messages as usize;
+        assert_eq!(appender.room(), if sealed { 0 } else { segment.capacity() - taken });
+        let ends: Vec<usize> = (0..messages).map(|number| segment.end_of(number)).collect();
+        assert_eq!(ends.last().copied().unwrap_or(0), bytes.len());
+        for position in 0..bytes.len() {
+            let number = segment.message_at(position);
+            assert!((segment.start_of(number)..segment.end_of(number)).contains(&position));
+        }
     }
 
     #[test]
     fn a_message_is_appended_whole_or_not_at_all() {
-        let mut appender = Appender::new(8);
-        let steps: [(&[&[u8]], _, &[u8], _); 8] = [
+        let mut appender = Appender::new(8 + 6 * END_BYTES);
+        let steps: &[(&[&[u8]], bool, &[u8], u32)] = &[
             (&[], true, b"", 1),
             (&[b"", b""], true, b"", 2),
             (&[b"ab", b"", b"c"], true, b"abc", 3),
-            (&[b"defgh", b"i"], false, b"abc", 3),
+            (&[b"defgh", b"ijklmnopq"], false, b"abc", 3),
             (&[b"d"], true, b"abcd", 4),
             (&[b"ef", b"gh"], true, b"abcdefgh", 5),
             (&[b"i"], false, b"abcdefgh", 5),
@@ -216,8 +302,8 @@ mod tests {
         ];
         check(&appender, b"", 0, false);
         for (parts, fits, bytes, messages) in steps {
-            assert_eq!(appender.append(parts), fits, "{parts:?}");
-            check(&appender, bytes, messages, false);
+            assert_eq!(appender.append(parts), *fits, "{parts:?}");
+            check(&appender, bytes, *messages, false);
         }
         assert_eq!(appender.segment().bytes(2..5), b"cde");
         assert_eq!(appender.segment().bytes(8..8), b"");
@@ -225,7 +311,7 @@ mod tests {
 
     #[test]
     fn nothing_follows_the_seal() {
-        let mut appender = Appender::new(8);
+        let mut appender = Appender::new(8 + 2 * END_BYTES);
         assert!(appender.append(&[b"last"]));
         appender.seal();
         assert!(!appender.append(&[b"x"]) && !appender.append(&[]));
@@ -247,7 +333,7 @@ mod tests {
 
     #[test]
     fn only_the_last_owner_uses_it_again() {
-        let mut appender = Appender::new(4);
+        let mut appender = Appender::new(4 + END_BYTES);
         assert!(appender.append(&[b"old"]));
         appender.seal();
         let (segment, reader) = (appender.segment().clone(), appender.segment().clone());
@@ -265,7 +351,7 @@ mod tests {
 
     #[test]
     fn reads_beyond_the_end_panic() {
-        let mut appender = Appender::new(8);
+        let mut appender = Appender::new(8 + END_BYTES);
         assert!(appender.append(&[b"four"]));
         for range in [0..5, 4..9, 9..9, Range { start: 3, end: 2 }] {
             let segment = appender.segment().clone();
@@ -278,7 +364,7 @@ mod tests {
     #[test]
     fn others_read_while_it_grows() {
         const MESSAGES: u32 = if cfg!(miri) { 50 } else { 20_000 };
-        let mut appender = Appender::new(8 * MESSAGES as usize);
+        let mut appender = Appender::new((8 + END_BYTES) * MESSAGES as usize);
         let read_all = |segment: &Segment| {
             let mut seen = 0;
             while seen < MESSAGES {

@@ -7,6 +7,8 @@ use loom::thread;
 use wsring_io::{Appender, Segment, State};
 
 const ALL: &[u8] = b"abcde";
+/// Room for all of them, with where each ends.
+const CAPACITY: usize = 5 + 2 * 4;
 /// How many bytes so many messages are.
 const ENDS: [u32; 3] = [0, 2, 5];
 
@@ -17,6 +19,10 @@ fn look(segment: &Segment) -> State {
     assert!(!state.sealed || state.messages == 2, "the seal comes after the last message");
     let bytes = state.bytes as usize;
     assert_eq!(segment.bytes(0..bytes), &ALL[..bytes]);
+    for number in 0..state.messages {
+        let (start, end) = (ENDS[number as usize], ENDS[number as usize + 1]);
+        assert_eq!(segment.message(number), &ALL[start as usize..end as usize]);
+    }
     state
 }
 
@@ -29,7 +35,7 @@ fn fill(appender: &mut Appender) {
 #[test]
 fn a_reader_sees_what_it_was_told_of() {
     loom::model(|| {
-        let mut appender = Appender::new(5);
+        let mut appender = Appender::new(CAPACITY);
         let reader = thread::spawn({
             let segment = appender.segment().clone();
             move || {
@@ -48,7 +54,7 @@ fn a_reader_sees_what_it_was_told_of() {
 #[test]
 fn two_readers_see_the_same() {
     loom::model(|| {
-        let mut appender = Appender::new(5);
+        let mut appender = Appender::new(CAPACITY);
         let readers = [(); 2].map(|()| {
             let segment = appender.segment().clone();
             thread::spawn(move || look(&segment))
@@ -64,7 +70,7 @@ fn two_readers_see_the_same() {
 #[test]
 fn nobody_reads_what_is_used_again() {
     loom::model(|| {
-        let mut appender = Appender::new(5);
+        let mut appender = Appender::new(CAPACITY);
         fill(&mut appender);
         let segment = appender.segment().clone();
         drop(appender);

@@ -122,7 +122,7 @@ fn short_send() {
 #[test]
 fn short_send_of_a_segment() {
     let mut scene = Scene::new(Faults { short_send: 0.8, ..Faults::default() });
-    let mut appender = Appender::new(1000);
+    let mut appender = Appender::new(Appender::needed(1000));
     assert!(appender.append(&[&[1; 1000]]));
     let segment = Rc::new(appender.segment().clone());
     scene.each(|socket| {

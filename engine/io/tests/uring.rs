@@ -107,7 +107,7 @@ fn a_segment_behind_a_pending_send_follows_it() {
     let mut shard = Shard::accepting(&config());
     let (mut peer, socket) = shard.pair();
     let (first, second) = (pattern(15_000_000), pattern(700_001));
-    let mut appender = Appender::new(second.len());
+    let mut appender = Appender::new(Appender::needed(second.len()));
     assert!(appender.append(&[&second]));
     let segment = Rc::new(appender.segment().clone());
     shard.io.submit(send(socket, shared(&first)));

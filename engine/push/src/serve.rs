@@ -15,7 +15,7 @@ pub(crate) fn serve(options: &Serve) -> Result<(), Box<dyn std::error::Error>> {
     refuse_to_be_open(options)?;
     let mut signals = Signals::new([SIGTERM, SIGINT])?;
     let server = options.listen.iter().fold(Server::new().settings(options.settings()), Server::listen);
-    let running = routes::add(server).start()?;
+    let running = routes::add(server)?.start()?;
     for address in running.addresses() {
         let shards = running.connections().len();
         let simd = SimdLevel::detect();

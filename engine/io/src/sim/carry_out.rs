@@ -175,11 +175,12 @@ impl SimIo {
 
     /// Keeps a send of which `count` bytes went out, or gives it up when the shard has its bytes anyway.
     fn fell_short(&mut self, socket: Socket, bytes: Outgoing, count: usize, put_off: bool) -> Completion {
-        let unsent = bytes.len() - count;
-        if let Outgoing::Segment { tag, .. } = bytes {
+        if let Outgoing::Segment { segment, range, tag } = bytes {
             self.counters.sends_short += 1;
-            return Completion::SendShort { socket, tag, unsent };
+            let unsent = range.start + count as u32..range.end;
+            return Completion::SendShort { socket, tag, segment, unsent };
         }
+        let unsent = bytes.len() - count;
         self.counters.sends_pending += 1;
         let bytes = self.own(bytes);
         if let Found::Open(entry) = self.find(socket) {

@@ -273,8 +273,8 @@ fn words(completion: &Completion) -> [u64; 3] {
         Completion::SendProgress { socket, unsent } => [14, name(socket), *unsent as u64],
         Completion::SendDone { socket } => [8, name(socket), 0],
         Completion::SendFailed { socket, errno } => [9, name(socket), *errno as u64],
-        Completion::SendShort { socket, tag, unsent } => {
-            [15 | u64::from(*tag) << 8, name(socket), *unsent as u64]
+        Completion::SendShort { socket, tag, unsent, .. } => {
+            [15 | u64::from(*tag) << 8, name(socket), unsent.len() as u64]
         }
         Completion::Closed { socket } => [10, name(socket), 0],
         Completion::PeerAddress { socket, address } => [16, name(socket), address_number(*address)],

@@ -190,12 +190,12 @@ impl Uring {
     /// Of a send `sent` bytes are out: goes on with the rest, waiting for room, or gives it up.
     fn send_fell_short(&mut self, socket: Socket, bytes: Outgoing, sent: usize) {
         let rest = match bytes {
-            Outgoing::Segment { range, tag, .. } => {
-                let unsent = range.len() - sent;
+            Outgoing::Segment { segment, range, tag } => {
+                let unsent = range.start + sent as u32..range.end;
                 self.counters.sends_short += 1;
                 // It is counted when it is sent again.
-                self.counters.bytes_sent -= unsent as u64;
-                return self.ready.push(Completion::SendShort { socket, tag, unsent });
+                self.counters.bytes_sent -= unsent.len() as u64;
+                return self.ready.push(Completion::SendShort { socket, tag, segment, unsent });
             }
             Outgoing::Received { buffer, range } => {
                 let mut copy = self.sends.spare();

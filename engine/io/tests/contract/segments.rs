@@ -14,7 +14,7 @@ fn segment(appender: &Appender) -> Shared {
 }
 
 fn filled(bytes: &[u8]) -> Shared {
-    let mut appender = Appender::new(bytes.len());
+    let mut appender = Appender::new(Appender::needed(bytes.len()));
     assert!(appender.append(&[bytes]));
     segment(&appender)
 }

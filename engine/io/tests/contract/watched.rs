@@ -211,7 +211,8 @@ impl<I: Io> Watched<I> {
                 assert_eq!(seen.segment, None, "{socket:?} keeps nothing of a segment");
                 (seen.is_pending, seen.unsent) = (true, unsent);
             }
-            Completion::SendShort { socket, tag, unsent } => {
+            Completion::SendShort { socket, tag, unsent, .. } => {
+                let unsent = unsent.len();
                 let is_reported = self.seen(socket).is_reported;
                 let seen = self.active(socket, "a short send");
                 assert!(!is_reported, "{socket:?}: a short send is reported before what follows it");
