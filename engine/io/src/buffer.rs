@@ -47,7 +47,8 @@ pub enum Outgoing {
     /// Bytes that others send too.
     Shared(Bytes),
     /// Part of a segment, which all shards send from. What does not go out at once is not kept:
-    /// [`SendShort`](crate::Completion::SendShort) says how much that is.
+    /// [`SendShort`](crate::Completion::SendShort) says how much that is. So nothing may follow it in
+    /// the same turn: behind a short one that would leave a gap in the stream.
     Segment {
         /// The memory. Counted within the shard, so that shards that send alike do not all write to
         /// one count.
