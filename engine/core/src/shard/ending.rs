@@ -1,7 +1,6 @@
 //! How connections end: told, parted from, closed.
 
 use super::Shard;
-use super::fanout::Circle;
 use super::input;
 use super::session::Phase;
 use crate::cluster::ConnectionId;

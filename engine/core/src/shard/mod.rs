@@ -43,9 +43,9 @@ pub(crate) use output::Output;
 pub(crate) use start::start_shards;
 pub(crate) use wheel::Tick;
 
-use crate::cluster::{Cluster, ConnectionId};
+use crate::cluster::Cluster;
 use crate::conn::Conn;
-use crate::handler::{Closed, Handler};
+use crate::handler::Handler;
 use crate::limits::{DUE_DELAY_MAX, TURN_COMPLETIONS_FULL};
 use crate::route::Routes;
 use crate::running::DrainReport;
@@ -61,7 +61,7 @@ use std::sync::Arc;
 use std::time::Instant;
 use table::Table;
 use wheel::Wheel;
-use wsring_io::{CloseHow, Completion, Io, Op, ReceiveEnd, Received, Socket, Time};
+use wsring_io::{CloseHow, Completion, Io, Op, Received, Socket, Time};
 use wsring_proto::{Masking, Resources};
 
 /// What a shard is started with.
