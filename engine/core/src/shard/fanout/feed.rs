@@ -111,11 +111,8 @@ impl Feed {
                 }
             }
             let (place, bounds) = self.log.locate(registry, self.form, self.next);
-            let Some(place) = place else {
-                // Everything is gone: sealed, and dropped for its age.
-                self.piece = None;
-                return self.overtaken(bounds.next);
-            };
+            // Without a place everything is gone: sealed, and dropped for its age.
+            let Some(place) = place else { return self.overtaken(bounds.next) };
             if place.base > self.next {
                 return self.overtaken(place.base);
             }
@@ -128,9 +125,12 @@ impl Feed {
 
     /// Whether more follows what was sent out last.
     pub(super) fn has_more(&self, registry: &Registry) -> bool {
-        let Some(piece) = &self.piece else { return false };
-        let state = piece.segment.state();
-        state.bytes > self.position || (state.sealed && self.log.bounds(registry, self.form).next > self.next)
+        let state = self.piece.as_ref().map(|piece| piece.segment.state());
+        if state.is_some_and(|state| state.bytes > self.position) {
+            return true;
+        }
+        let is_done = state.is_none_or(|state| state.sealed);
+        is_done && self.log.bounds(registry, self.form).next > self.next
     }
 
     /// Where the feed stands.
@@ -143,7 +143,9 @@ impl Feed {
         (self.next, self.piece, self.position) = (stand.next, stand.piece, stand.position);
     }
 
-    fn overtaken(&self, by: u64) -> Step {
+    /// What comes next lies behind a gap, so that nothing of the present segment does.
+    fn overtaken(&mut self, by: u64) -> Step {
+        self.piece = None;
         if by > self.next { Step::Overtaken(by) } else { Step::Nothing }
     }
 
