@@ -15,6 +15,8 @@ pub(crate) struct Book {
     /// By the client's number.
     pub(crate) entries: HashMap<usize, Entry>,
     open: HashMap<ConnectionId, usize>,
+    /// Everything published to the room, with its offset.
+    pub(crate) news: HashMap<Vec<u8>, u64>,
     /// Upgrades that wait for their decision.
     pub(crate) deferred: Vec<Deferred>,
     pub(crate) handlers_alive: usize,
@@ -30,8 +32,10 @@ pub(crate) struct Entry {
     pub(crate) queued: usize,
     pub(crate) dropped: usize,
     pub(crate) drained: usize,
-    /// Messages of the room.
-    pub(crate) missed: usize,
+    /// Offset of the first message of the room that it is to hear.
+    pub(crate) joined: Option<u64>,
+    /// Messages of the room that it was told it has missed.
+    pub(crate) missed: u64,
 }
 
 /// Shared by the routes, the handlers and the test.
@@ -129,7 +133,8 @@ impl Handler for Member {
         self.id = Some(conn.id());
         self.shared.note(self.client, |entry| entry.opened += 1);
         if let Duty::Room(topic) = &self.duty {
-            conn.subscribe(topic);
+            let joined = Some(conn.subscribe(topic).next);
+            self.shared.note(self.client, |entry| entry.joined = joined);
         }
     }
 
@@ -152,14 +157,18 @@ impl Handler for Member {
                 self.sent(was_open, sent);
             }
             Duty::Room(topic) => {
-                let _ = conn.publish(topic, message.kind(), message.payload());
+                let published = conn.publish(topic, message.kind(), message.payload());
+                let news = message.payload().to_vec();
+                if self.shared.book().news.insert(news, published.offset).is_some() {
+                    self.shared.fault(format!("client {}: a message came twice", self.client));
+                }
             }
         }
     }
 
     fn missed(&mut self, conn: &mut Conn<'_>, gap: &Gap<'_>) {
         let _ = conn.send_text(&format!("missed {} of {}", gap.to - gap.from, gap.topic));
-        self.shared.note(self.client, |entry| entry.missed += (gap.to - gap.from) as usize);
+        self.shared.note(self.client, |entry| entry.missed += gap.to - gap.from);
     }
 
     fn drain(&mut self, _conn: &mut Conn<'_>) {

@@ -3,10 +3,11 @@
 
 mod hearing;
 
+use crate::app::Shared;
 use crate::plan::{End, Expect, Plan, Step};
 use crate::random::Random;
 use crate::wire::{self, FIN, Reader};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use wsring::SlowPeer;
 use wsring_io::Time;
 use wsring_io::sim::{Network, Peer};
@@ -17,7 +18,7 @@ pub(crate) struct Rules {
     pub(crate) policy: SlowPeer,
     /// Connections break, or deadlines may pass.
     pub(crate) may_end_early: bool,
-    /// Published messages may be refused at the high-water mark.
+    /// The room keeps so little that members may be too slow for it.
     pub(crate) room_may_gap: bool,
 }
 
@@ -46,8 +47,6 @@ pub(crate) struct Client {
     pub(crate) state: State,
     pub(crate) plan: Plan,
     pub(crate) switched_at: Option<Time>,
-    /// When it first said anything.
-    pub(crate) spoke_at: Option<Time>,
     /// When anything last happened here that is not the answer to a Ping.
     pub(crate) news: Time,
     rules: Rules,
@@ -69,8 +68,12 @@ pub(crate) struct Client {
     slow_bytes: usize,
     /// The last round wrote something, so that the next may too.
     has_written: bool,
-    /// Last number heard of each publisher.
-    heard: BTreeMap<usize, usize>,
+    /// What the application has noted.
+    shared: Shared,
+    /// Offset of the room's next message, once it has heard of any.
+    news_next: Option<u64>,
+    /// Messages of the room that it was told it has missed.
+    missed: u64,
 }
 
 impl Client {
@@ -80,6 +83,7 @@ impl Client {
         number: usize,
         plan: Plan,
         rules: Rules,
+        shared: Shared,
         random: Random,
     ) -> Self {
         let mut random = random;
@@ -89,7 +93,6 @@ impl Client {
             state: State::Running,
             plan,
             switched_at: None,
-            spoke_at: None,
             news: network.now(),
             rules,
             peer: network.peer(shard),
@@ -105,7 +108,9 @@ impl Client {
             half_close_wanted: false,
             slow_bytes,
             has_written: false,
-            heard: BTreeMap::new(),
+            shared,
+            news_next: None,
+            missed: 0,
         }
     }
 
@@ -114,10 +119,10 @@ impl Client {
         if self.is_over() {
             return false;
         }
-        let before = (self.expected.len(), self.plan.steps.len(), self.heard.len(), self.state);
+        let before = (self.expected.len(), self.plan.steps.len(), self.news_next, self.state);
         let has_read = self.read(now);
         let has_stepped = !self.is_over() && self.step(now);
-        if before != (self.expected.len(), self.plan.steps.len(), self.heard.len(), self.state) {
+        if before != (self.expected.len(), self.plan.steps.len(), self.news_next, self.state) {
             self.news = now;
         }
         self.has_written = !self.is_over() && self.write();
@@ -148,11 +153,6 @@ impl Client {
         !self.is_over() && self.has_written
     }
 
-    /// Whether published messages may be missing.
-    pub(crate) fn may_gap(&self) -> bool {
-        self.rules.room_may_gap
-    }
-
     /// Reads on whatever it had planned, as at the end of a run.
     pub(crate) fn stop_planning(&mut self, now: Time) {
         self.plan.steps.clear();
@@ -180,9 +180,14 @@ impl Client {
         )
     }
 
-    /// The last message heard of a publisher.
-    pub(crate) fn last_heard(&self, publisher: usize) -> Option<usize> {
-        self.heard.get(&publisher).copied()
+    /// Offset of the message of the room that has to come next; `None` before it was there.
+    pub(crate) fn news_next(&self) -> Option<u64> {
+        self.news_next.or_else(|| self.shared.entry(self.number).joined)
+    }
+
+    /// Messages of the room that it was told it has missed.
+    pub(crate) fn missed(&self) -> u64 {
+        self.missed
     }
 
     fn say(&mut self, first: u8, payload: &[u8]) {
@@ -208,7 +213,6 @@ impl Client {
                     bytes.first() == Some(&(FIN | wire::CLOSE)) && self.switched_at.is_some();
                 self.has_sent_close |= matches!(expect.first(), Some(Expect::Close { reason: None, .. }))
                     && self.plan.end == End::Close;
-                self.spoke_at.get_or_insert(now);
                 self.outbox = bytes;
                 self.expected.extend(expect);
             }

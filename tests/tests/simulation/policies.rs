@@ -126,8 +126,8 @@ fn of_a_topic() {
     for policy in [SlowPeer::Pause, SlowPeer::Drop, SlowPeer::Close] {
         let (mut world, mut slow) = begin(policy, "/room/0");
         let mut quick = Probe::open(&mut world, "/room/1");
-        for _ in 0..MESSAGES {
-            quick.say(TEXT, &[b'a'; 1_000]);
+        for number in 0..MESSAGES {
+            quick.say(TEXT, format!("{number:a>1000}").as_bytes());
             world.settle();
             quick.read(world.now());
         }
@@ -135,7 +135,7 @@ fn of_a_topic() {
         read_on(&mut world, &mut slow);
         let names = slow.names();
         let got = names.iter().filter(|name| **name == "1000 bytes").count();
-        let missed = world.shared.entry(0).missed;
+        let missed = world.shared.entry(0).missed as usize;
         let kept = HIGH_WATER / 1_008;
         let (after, last) = match policy {
             SlowPeer::Pause => (1, "1000 bytes"),

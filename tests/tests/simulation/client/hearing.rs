@@ -148,20 +148,26 @@ impl Client {
         }
     }
 
-    /// A message of the room, from itself perhaps.
+    /// A message of the room, which has to be the next one, or word of how many it has missed.
     fn hear(&mut self, opcode: u8, payload: &[u8]) {
         let text = std::str::from_utf8(payload).unwrap_or("");
-        let mut parts = text.split(':').map_while(|part| part.parse::<usize>().ok());
-        let (Some(publisher), Some(number), wire::TEXT) = (parts.next(), parts.next(), opcode) else {
-            self.fail(&format!("{text:?} was not published"));
+        let Some(next) = self.news_next().filter(|_| opcode == wire::TEXT) else {
+            self.fail(&format!("{text:?} came unasked for"));
         };
-        let next = self.heard.get(&publisher).map(|last| last + 1);
-        let next = if publisher == self.number { Some(next.unwrap_or(0)) } else { next };
-        let is_next = next.is_none_or(|next| number == next || number > next && self.rules.room_may_gap);
-        if !is_next {
-            self.fail(&format!("message {number} of {publisher} came, not {next:?}"));
+        let missed = text.strip_prefix("missed ").and_then(|rest| rest.strip_suffix(" of news"));
+        if let Some(missed) = missed.and_then(|missed| missed.parse::<u64>().ok()) {
+            if !self.rules.room_may_gap || missed == 0 {
+                self.fail(&format!("{text:?} though all is kept"));
+            }
+            self.missed += missed;
+            self.news_next = Some(next + missed);
+            return;
         }
-        self.heard.insert(publisher, number);
+        let offset = self.shared.book().news.get(payload).copied();
+        if offset != Some(next) {
+            self.fail(&format!("{text:?} came, at {offset:?}, not the message at {next}"));
+        }
+        self.news_next = Some(next + 1);
     }
 
     fn closed(&mut self, code: Option<u16>, reason: String) {
