@@ -128,7 +128,9 @@ impl Stream {
         // Where few messages are kept, not much room is taken.
         let kept = usize::try_from(retention.messages).unwrap_or(usize::MAX).saturating_mul(needed);
         let most = most.min(kept.max(FEW_MESSAGES_BYTES));
-        needed.max(last.saturating_mul(2).min(most)).next_multiple_of(64)
+        let capacity = needed.max(last.saturating_mul(2).min(most)).next_multiple_of(64);
+        // Never more than may be retained, except for the newest message.
+        capacity.min(retention.bytes.max(needed))
     }
 
     fn drop_front(&mut self, gauge: &AtomicUsize) -> Option<Arc<Segment>> {
