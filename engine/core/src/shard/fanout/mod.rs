@@ -208,11 +208,13 @@ impl Local {
         form: Form,
         start: Start,
     ) -> Subscribed {
-        if let Some(number) = self.fanout.of_connection(of, log) {
+        let registry = self.cluster.registry();
+        // Of a pattern there may be another handle than the one that is in use.
+        let used = if log.is_pattern() { registry.find_pattern(log.name()) } else { None };
+        if let Some(number) = self.fanout.of_connection(of, used.as_ref().unwrap_or(log)) {
             let next = self.fanout.place_of(number);
             return Subscribed { next, missed: None, already: true };
         }
-        let registry = self.cluster.registry();
         let log = if log.is_pattern() {
             registry.subscribe_pattern(log)
         } else {
