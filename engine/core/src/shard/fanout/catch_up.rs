@@ -8,6 +8,8 @@ use crate::topic::log::Log;
 use crate::topic::{Behind, Missed};
 use crate::{CloseCode, Gap, GapReason};
 use bytes::Bytes;
+use hashbrown::HashMap;
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -90,7 +92,7 @@ impl<I: Io> Shard<I> {
                 return Served::Yes;
             }
             let next = feed.next;
-            let (batch, is_whole) = match feed.step_from(registry, cursor) {
+            let batch = match feed.step_from(registry, cursor) {
                 // One that begins ahead of what its feed has sent out waits for that.
                 Step::Nothing if cursor > next => return Served::Yes,
                 Step::Nothing => {
@@ -104,12 +106,9 @@ impl<I: Io> Shard<I> {
                 self.go_on_at(socket, number, batch.first + 1);
                 continue;
             }
-            if !self.push(socket, number, batch) {
-                return Served::Full;
-            }
-            if is_whole {
-                return Served::Yes;
-            }
+            // What is left out behind them is passed over in another turn: should the send stop short, the
+            // place to go on from is counted back from the cursor.
+            return if self.push(socket, number, batch) { Served::Yes } else { Served::Full };
         }
     }
 
@@ -161,8 +160,7 @@ impl<I: Io> Shard<I> {
         let (feed, position) = (subscription.feed, subscription.position);
         let super::Fanout { feeds, subscriptions, left_out, .. } = fanout;
         let Some(feed) = &mut feeds[feed as usize] else { return };
-        let waits = !left_out.is_empty() && left_out.contains_key(&number);
-        if offset != feed.next || waits || !feed.is_behind(position) {
+        if offset != feed.next || !feed.is_behind(position) || still_leaves_out(left_out, number, offset) {
             return;
         }
         feed.catch_up(position, subscriptions);
@@ -214,26 +212,38 @@ impl<I: Io> Shard<I> {
 }
 
 impl super::Fanout {
-    /// The part of a batch before the first message that the subscription is not to get, and whether that
-    /// is all of it. When it is that very message, the part is empty.
-    fn without_left_out(&mut self, number: u32, mut batch: Batch) -> (Batch, bool) {
-        let Some(offsets) = self.left_out.get_mut(&number) else { return (batch, true) };
+    /// The part of a batch before the first message that the subscription is not to get. When it begins with
+    /// that very message, the part is empty.
+    fn without_left_out(&mut self, number: u32, mut batch: Batch) -> Batch {
+        let Some(offsets) = self.left_out.get_mut(&number) else { return batch };
         while offsets.front().is_some_and(|offset| *offset < batch.first) {
             offsets.pop_front();
         }
         let Some(offset) = offsets.front() else {
             self.left_out.remove(&number);
-            return (batch, true);
+            return batch;
         };
         let before = (offset - batch.first).min(u64::from(batch.messages)) as u32;
-        let is_whole = before == batch.messages;
-        if !is_whole {
+        if before < batch.messages {
             let first = batch.segment.message_at(batch.range.start as usize);
             batch.messages = before;
             batch.range.end = batch.segment.start_of(first + before) as u32;
         }
-        (batch, is_whole)
+        batch
     }
+}
+
+/// Whether a subscription is still to pass over a message, from an offset on.
+fn still_leaves_out(left_out: &mut HashMap<u32, VecDeque<u64>>, number: u32, from: u64) -> bool {
+    if left_out.is_empty() {
+        return false;
+    }
+    let is_ahead =
+        left_out.get(&number).is_some_and(|offsets| offsets.back().is_some_and(|last| *last >= from));
+    if !is_ahead {
+        left_out.remove(&number);
+    }
+    is_ahead
 }
 
 /// A copy of a message, the same for all that stopped in it in this turn.
