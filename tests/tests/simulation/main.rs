@@ -6,6 +6,7 @@
 
 mod app;
 mod client;
+mod fanout;
 mod plan;
 mod policies;
 mod probe;

@@ -84,8 +84,6 @@ pub(crate) struct Plan {
     pub(crate) steps: VecDeque<Step>,
     pub(crate) end: End,
     pub(crate) is_in_room: bool,
-    /// Messages to the room.
-    pub(crate) published: usize,
 }
 
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -140,7 +138,7 @@ impl<'a> Planner<'a> {
         }
         self.steps.push_back(Step::Await);
         self.steps.push_back(Step::HalfClose);
-        Plan { steps: self.steps, end: End::HalfClose, is_in_room: false, published: 0 }
+        Plan { steps: self.steps, end: End::HalfClose, is_in_room: false }
     }
 
     fn say(&mut self, bytes: Vec<u8>, expect: Vec<Expect>) {
@@ -230,7 +228,7 @@ impl<'a> Planner<'a> {
             self.pause();
         }
         let end = self.end();
-        Plan { steps: self.steps, end, is_in_room: route == "room", published }
+        Plan { steps: self.steps, end, is_in_room: route == "room" }
     }
 
     /// A message that tells whose and which it is.

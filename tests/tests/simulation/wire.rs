@@ -69,6 +69,11 @@ impl Reader {
         self.at == self.bytes.len() && self.message.is_none()
     }
 
+    /// Whether no part of a frame is left over; a message may go on.
+    pub(crate) fn is_between_frames(&self) -> bool {
+        self.at == self.bytes.len()
+    }
+
     pub(crate) fn next(&mut self) -> Result<Option<Incoming>, String> {
         while let Some(frame) = self.frame()? {
             // Section 5.5.2: Pings are answered until a Close was received, after our own one too.

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::sync::Once;
 use std::time::Duration;
 use wsring::simulate::Shard;
-use wsring::{Drain, DrainReport, Running, Settings};
+use wsring::{Drain, DrainReport, Running, Server, Settings};
 use wsring_io::sim::{Config, Faults, Network, SimIo};
 use wsring_io::{Io, Time};
 
@@ -65,11 +65,16 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(setup: Setup) -> Self {
-        let network = Network::new(setup.seed, setup.faults.clone());
         let shared = Shared::default();
+        let server = app::server(setup.settings.clone(), &shared);
+        Self::of(server, shared, setup)
+    }
+
+    /// A world with another application in it.
+    pub(crate) fn of(server: Server, shared: Shared, setup: Setup) -> Self {
+        let network = Network::new(setup.seed, setup.faults.clone());
         let speakers = (0..setup.shards).map(|_| network.shard(setup.config)).collect();
         let metronome = network.shard(Config { sockets_max: 1, buffers: 1, buffer_bytes: 1 });
-        let server = app::server(setup.settings.clone(), &shared);
         let (running, shards) = server.simulate(speakers).expect("the routes and settings are sound");
         let shards = shards.into_iter().map(Some).collect();
         let (reports, panics) = (Vec::new(), panics());

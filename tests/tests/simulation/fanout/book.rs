@@ -91,13 +91,14 @@ impl Book {
     /// Whether retention may have dropped a message by now; `at` counts from the first there was.
     pub(crate) fn may_be_gone(&self, filter: Filter, at: usize, now: Time) -> bool {
         let log = &self.logs[filter];
-        let newer = &log.messages[at + 1..];
+        let newer = log.messages.len() - 1 - at;
         let kept = &log.settings.retention;
         let age = now.since(self.publications[log.messages[at]].at);
-        let bytes: usize = newer.iter().map(|number| self.publications[*number].payload.len() + 64).sum();
-        !newer.is_empty()
-            && (self.is_pressed || newer.len() as u64 >= kept.messages || 4 * bytes >= kept.bytes)
-            || kept.age.is_some_and(|most| age >= most)
+        let from = log.messages[at..].iter();
+        let bytes: usize = from.map(|number| self.publications[*number].payload.len() + 64).sum();
+        // A log drops whole segments, of which some are not full.
+        let is_full = 3 * bytes + 1_024 >= kept.bytes || newer as u64 >= kept.messages;
+        newer > 0 && (self.is_pressed || is_full) || kept.age.is_some_and(|most| age >= most)
     }
 }
 

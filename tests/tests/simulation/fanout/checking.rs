@@ -60,9 +60,10 @@ impl Client {
             _ => false,
         };
         let is_sound = !gap.is_empty() && gap.end <= head && book.may_be_gone(filter, first, now);
+        let settings = book.logs[filter].settings.clone();
         drop(book);
         if !is_right || !is_sound || !self.is_due(filter, &known, gap.start) {
-            self.fail(&format!("missed {gap:?} of {filter}, {reason}, head {head}"));
+            self.fail(&format!("missed {gap:?} of {filter}, {reason}, head {head}, {settings:?}"));
         }
         let count = gap.end - gap.start;
         if reason == "skip" {
@@ -99,11 +100,14 @@ impl Client {
         if publication.spares == Some(known.id) {
             self.fail(&format!("{:?} is its own", text()));
         }
-        let due: Vec<_> = messages[from..].iter().take(3).map(|number| (number, book.publications[*number].spares)).collect();
+        let due: Vec<_> = messages[from..]
+            .iter()
+            .take(3)
+            .map(|number| (number, book.publications[*number].spares))
+            .collect();
         let due = format!("{due:?}");
         drop(book);
         if !self.is_due(filter, &known, offset) {
-            println!("{due}");
             self.fail(&format!("{:?} came at {offset}, with {filter} at {}", text(), known.next));
         }
         self.sums.left_out += offset - known.next;

@@ -338,11 +338,13 @@ impl Client {
             let next = subscription.next.wrapping_add(subscription.shift);
             log.settings.behind == Behind::Close && next < log.messages.len() as u64
         };
+        let is_between = |it: &Connection| it.reader.as_ref().is_some_and(Reader::is_between_messages);
         let Some(connection) = &self.connection else { return };
         let is_right = match code {
             Some(1000) => connection.is_closing,
             Some(1001) => true,
-            Some(1013) => connection.subscriptions.iter().any(is_behind),
+            // What it has subscribed to in the middle of fragments it has yet to hear of.
+            Some(1013) => connection.subscriptions.iter().any(is_behind) || !is_between(connection),
             Some(4000) => connection.has_quit,
             _ => false,
         };
