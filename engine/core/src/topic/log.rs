@@ -196,10 +196,10 @@ impl Log {
     /// Encodes what is kept in a form that was not in use so far.
     fn fill(&self, from: &Stream, to: &mut Stream, encoding: &Encoding, next: u64, room: &Room<'_>) {
         let oldest = from.oldest(next, room.retention);
-        for (offset, frame) in from.messages().skip_while(|(offset, _)| *offset < oldest) {
+        for (offset, now, frame) in from.messages().skip_while(|(offset, ..)| *offset < oldest) {
             let (kind, payload) = parse(frame);
             let publication = Publication { topic: &self.name, epoch: self.epoch, offset, kind, payload };
-            encode(encoding, &publication, |parts| to.append(parts, offset, room));
+            encode(encoding, &publication, |parts| to.append(parts, offset, &Room { now, ..*room }));
         }
     }
 

@@ -57,6 +57,7 @@ pub(crate) struct Place {
 }
 
 /// What a stream may take up.
+#[derive(Clone, Copy)]
 pub(super) struct Room<'a> {
     pub(super) retention: &'a Retention,
     /// Bytes of all topics together.
@@ -188,11 +189,15 @@ impl Stream {
         self.bytes
     }
 
-    /// Every message that is kept, with its offset.
-    pub(super) fn messages(&self) -> impl Iterator<Item = (u64, &[u8])> {
+    /// Every message that is kept, with its offset and about when it came: no segment seems older or newer
+    /// than it is.
+    pub(super) fn messages(&self) -> impl Iterator<Item = (u64, Time, &[u8])> {
         self.segments.iter().flat_map(|held| {
             let messages = held.segment.state().messages;
-            (0..messages).map(|number| (held.base + u64::from(number), held.segment.message(number)))
+            (0..messages).map(|number| {
+                let at = if number == 0 { held.from } else { held.to };
+                (held.base + u64::from(number), at, held.segment.message(number))
+            })
         })
     }
 }
