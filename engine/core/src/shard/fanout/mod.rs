@@ -8,6 +8,8 @@
 mod catch_up;
 mod deliver;
 mod feed;
+#[cfg(test)]
+mod model;
 mod subscriptions;
 mod survey;
 
