@@ -1,24 +1,44 @@
 //! The ready-to-run wsring push server.
 
 mod args;
+mod config;
 mod logs;
+mod names;
 mod routes;
 mod serve;
 
-use args::{Arguments, Command};
-use clap::Parser;
+use args::Arguments;
+use std::fmt::Display;
 use std::process::ExitCode;
+
+/// The command line or the configuration is wrong.
+const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let command = arguments.command.unwrap_or_else(Command::serve_with_defaults);
-    let Command::Serve(serve) = command;
-    logs::start(serve.log);
-    match serve::serve(&serve) {
+    let resolved = match config::load(arguments.file, arguments.flags) {
+        Ok(resolved) => resolved,
+        Err(faults) => return refuse(&faults),
+    };
+    let config = match resolved.config() {
+        Ok(config) => config,
+        Err(error) => return refuse(&[error]),
+    };
+    if arguments.print_config {
+        print!("{}", resolved.print());
+        return ExitCode::SUCCESS;
+    }
+    logs::start(config.log);
+    match serve::serve(&config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("wsring: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn refuse(faults: &[impl Display]) -> ExitCode {
+    faults.iter().for_each(|fault| eprintln!("wsring: {fault}"));
+    ExitCode::from(USAGE)
 }

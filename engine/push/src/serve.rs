@@ -1,6 +1,6 @@
 //! From the command line to a served port, and to an orderly end.
 
-use crate::args::Serve;
+use crate::config::Config;
 use crate::routes;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -11,7 +11,7 @@ use wsring::{Error, Server, SimdLevel};
 ///
 /// # Errors
 /// As [`Server::start`]; the caller prints it.
-pub(crate) fn serve(options: &Serve) -> Result<(), Box<dyn std::error::Error>> {
+pub(crate) fn serve(options: &Config) -> Result<(), Box<dyn std::error::Error>> {
     refuse_to_be_open(options)?;
     let mut signals = Signals::new([SIGTERM, SIGINT])?;
     let server = options.listen.iter().fold(Server::new().settings(options.settings()), Server::listen);
@@ -36,7 +36,7 @@ pub(crate) fn serve(options: &Serve) -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// Nothing listens beyond loopback by accident.
-fn refuse_to_be_open(options: &Serve) -> Result<(), Box<dyn std::error::Error>> {
+fn refuse_to_be_open(options: &Config) -> Result<(), Box<dyn std::error::Error>> {
     if options.insecure_open {
         return Ok(());
     }
