@@ -1,13 +1,16 @@
 //! The ready-to-run wsring push server.
 
 mod args;
+mod auth;
 mod config;
 mod logs;
 mod names;
+mod protocol;
 mod routes;
 mod serve;
 
 use args::Arguments;
+use auth::Access;
 use std::fmt::Display;
 use std::process::ExitCode;
 
@@ -24,12 +27,16 @@ fn main() -> ExitCode {
         Ok(config) => config,
         Err(error) => return refuse(&[error]),
     };
+    let access = match Access::new(&config.auth) {
+        Ok(access) => access,
+        Err(fault) => return refuse(&[resolved.auth_fault(fault)]),
+    };
     if arguments.print_config {
         print!("{}", resolved.print());
         return ExitCode::SUCCESS;
     }
     logs::start(config.log);
-    match serve::serve(&config) {
+    match serve::serve(&config, access) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("wsring: {error}");

@@ -1,5 +1,6 @@
 //! From the command line to a served port, and to an orderly end.
 
+use crate::auth::Access;
 use crate::config::Config;
 use crate::routes;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -11,8 +12,8 @@ use wsring::{Error, Server, SimdLevel};
 ///
 /// # Errors
 /// As [`Server::start`]; the caller prints it.
-pub(crate) fn serve(options: &Config) -> Result<(), Box<dyn std::error::Error>> {
-    refuse_to_be_open(options)?;
+pub(crate) fn serve(options: &Config, access: Access) -> Result<(), Box<dyn std::error::Error>> {
+    refuse_to_be_open(options, &access)?;
     let mut signals = Signals::new([SIGTERM, SIGINT])?;
     let server = options.listen.iter().fold(Server::new().settings(options.settings()), Server::listen);
     let running = routes::add(server).start()?;
@@ -36,8 +37,8 @@ pub(crate) fn serve(options: &Config) -> Result<(), Box<dyn std::error::Error>> 
 }
 
 /// Nothing listens beyond loopback by accident.
-fn refuse_to_be_open(options: &Config) -> Result<(), Box<dyn std::error::Error>> {
-    if options.insecure_open {
+fn refuse_to_be_open(options: &Config, access: &Access) -> Result<(), Box<dyn std::error::Error>> {
+    if options.insecure_open || access.is_configured() {
         return Ok(());
     }
     for text in &options.listen {
@@ -45,7 +46,8 @@ fn refuse_to_be_open(options: &Config) -> Result<(), Box<dyn std::error::Error>>
         if let Some(address) = addresses.find(|address| !address.ip().is_loopback()) {
             return Err(format!(
                 "{address} can be reached from other machines, and no authentication is configured: \
-                 listen on 127.0.0.1, or give --insecure-open if anybody may connect"
+                 listen on 127.0.0.1, set a key for tokens or for the API (auth.jwt_hs256_secret and others, see \
+                 docs/operating.md), or give --insecure-open if anybody may connect"
             )
             .into());
         }

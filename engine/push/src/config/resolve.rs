@@ -4,6 +4,7 @@
 use super::fault::{Fault, Place};
 use super::keys::{self, KEYS, Key, RULE_KEYS, RULES, VARIABLE_PREFIX};
 use super::kind::shown;
+use crate::auth::AuthFault;
 use toml::{Table, Value};
 
 /// What the sources say.
@@ -76,6 +77,27 @@ impl Resolved {
     pub(crate) fn place(&self, path: &str) -> Place {
         let found = self.settings.iter().find(|setting| setting.key.path() == path);
         found.map_or(Place::Default, |setting| setting.place.clone())
+    }
+
+    /// A fault that shows only when the keys of `[auth]` are used, with where they came from.
+    pub(crate) fn auth_fault(&self, fault: AuthFault) -> Fault {
+        let place = |key: &str| self.place(key);
+        match fault {
+            AuthFault::Value { key, allowed } => {
+                let setting = self.settings.iter().find(|setting| setting.key.path() == key);
+                let shown =
+                    setting.filter(|setting| !setting.key.secret).and_then(|setting| setting.given.as_ref());
+                let value = shown.map_or_else(|| "<set>".into(), shown_value);
+                Fault::Wrong { key: key.into(), place: place(key), value, allowed }
+            }
+            AuthFault::File { key, file, cause } => {
+                Fault::Read { key: key.into(), place: place(key), file, cause }
+            }
+            AuthFault::Conflict { keys } => Fault::Conflict {
+                keys: keys.into_iter().map(|key| (key.into(), place(key))).collect(),
+                why: "tokens are checked by one key; set one of them",
+            },
+        }
     }
 
     /// All values in their one form, as tables.
@@ -235,6 +257,10 @@ fn wrong(key: &Key, place: Place, given: &Value, allowed: String) -> Fault {
     Fault::wrong(key.path(), place, given, allowed)
 }
 
+fn shown_value(given: &Value) -> String {
+    shown(&given.to_string())
+}
+
 fn section<'t>(whole: &'t mut Table, name: &str) -> &'t mut Table {
     if name.is_empty() {
         return whole;
@@ -245,6 +271,6 @@ fn section<'t>(whole: &'t mut Table, name: &str) -> &'t mut Table {
 
 impl Fault {
     pub(super) fn wrong(key: String, place: Place, given: &Value, allowed: String) -> Self {
-        Self::Wrong { key, place, value: shown(&given.to_string()), allowed }
+        Self::Wrong { key, place, value: shown_value(given), allowed }
     }
 }
