@@ -3,9 +3,11 @@
 mod args;
 mod auth;
 mod config;
+mod events;
 mod logs;
 mod names;
 mod protocol;
+mod rate;
 mod routes;
 mod serve;
 

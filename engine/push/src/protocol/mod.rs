@@ -2,5 +2,15 @@
 //! connections; `docs/wire.md` shows every message. Read [`Command`] and [`Parser`] first.
 
 mod code;
+mod command;
+mod deliver;
+pub(crate) mod raw;
+pub(crate) mod write;
+
+#[cfg(test)]
+mod tests;
 
 pub(crate) use code::Code;
+pub(crate) use command::{Begin, Command, CommandFault, MAX_NUMBER, Parser};
+pub(crate) use deliver::{base64, delivery};
+pub(crate) use write::{GapNotice, GapReason};
