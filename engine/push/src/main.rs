@@ -5,6 +5,7 @@ mod auth;
 mod config;
 mod events;
 mod logs;
+mod metrics;
 mod names;
 mod protocol;
 mod rate;

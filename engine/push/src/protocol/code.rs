@@ -22,9 +22,11 @@ pub(crate) enum Code {
 }
 
 impl Code {
-    /// All of them, for the tests.
-    #[cfg(test)]
-    pub(crate) const ALL: &[Self] = &[
+    /// How many there are.
+    pub(crate) const COUNT: usize = Self::ServerFull as usize + 1;
+
+    /// All of them, in their order.
+    pub(crate) const ALL: [Self; Self::COUNT] = [
         Self::BadJson,
         Self::BadCommand,
         Self::UnknownCommand,
