@@ -223,7 +223,7 @@ pub(crate) static KEYS: &[Key] = &[
         "topics",
         "behind",
         BEHIND,
-        Some("close"),
+        Some("skip"),
         "What happens to a subscriber that retention has overtaken: close it, skip to the oldest kept \
          message, or go on at the latest",
     )
