@@ -38,14 +38,27 @@ fn main() -> ExitCode {
         print!("{}", resolved.print());
         return ExitCode::SUCCESS;
     }
+    if let Err(fault) = serve::refuse_to_be_open(&config, &access) {
+        return refuse(&[fault]);
+    }
     logs::start(config.log);
     match serve::serve(&config, access) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_usage(&*error) => refuse(&[error]),
         Err(error) => {
             eprintln!("wsring: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// Whether the engine could not use what it was given, rather than the machine not give what it takes.
+fn is_usage(error: &(dyn std::error::Error + 'static)) -> bool {
+    use wsring::Error::{Address, NoListener, Setting, TooFewShards};
+    let error = error.downcast_ref::<wsring::Error>();
+    error.is_some_and(|error| {
+        matches!(error, Address { .. } | NoListener | Setting { .. } | TooFewShards { .. })
+    })
 }
 
 fn refuse(faults: &[impl Display]) -> ExitCode {

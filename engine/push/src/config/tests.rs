@@ -236,3 +236,25 @@ fn the_defaults_are_printed_so_that_they_can_be_given_back() {
         assert!(printed.contains(key.name), "{}", key.path());
     }
 }
+
+/// The text of `docs/operating.md` has a row for each setting, with its default and flag.
+#[test]
+fn every_setting_is_documented() {
+    let text = include_str!("../../../../docs/operating.md");
+    let missing: Vec<String> = KEYS.iter().map(row).filter(|row| !text.contains(row.as_str())).collect();
+    assert!(missing.is_empty(), "rows that docs/operating.md lacks:\n{}", missing.join("\n"));
+}
+
+#[test]
+fn the_documented_file_is_right() {
+    let text = include_str!("../../../../docs/operating.md");
+    let file = text.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let config = resolve(file, &[], &[]).config().unwrap();
+    assert_eq!((config.topics.rules.len(), config.limits.publishes_per_second), (1, 50));
+}
+
+fn row(key: &super::Key) -> String {
+    let default = key.default.map_or_else(String::new, |default| format!("`{default}`"));
+    let flag = key.flag.map_or_else(String::new, |(flag, _)| format!("`--{flag}`"));
+    format!("| `{}` | {default} | {flag} | {} |", key.path(), key.help)
+}

@@ -90,7 +90,7 @@ impl Parser {
     }
 
     /// Parses and hands on simd-json's nodes; `None` when it is not JSON.
-    fn parse<R>(&mut self, text: &[u8], act: impl FnOnce(Option<&[Node<'_>]>) -> R) -> R {
+    pub(super) fn parse<R>(&mut self, text: &[u8], act: impl FnOnce(Option<&[Node<'_>]>) -> R) -> R {
         self.copy.clear();
         self.copy.extend_from_slice(text);
         let mut tape = Tape(std::mem::take(&mut self.nodes)).reset();
@@ -105,11 +105,11 @@ impl Parser {
 }
 
 /// The members of a command.
-struct Members<'b> {
+pub(super) struct Members<'b> {
     /// Keys and values in turn, without the object that they stand in.
-    nodes: &'b [Node<'b>],
+    pub(super) nodes: &'b [Node<'b>],
     /// As it was sent.
-    text: &'b [u8],
+    pub(super) text: &'b [u8],
 }
 
 impl<'b> Members<'b> {
@@ -156,7 +156,7 @@ impl<'b> Members<'b> {
             }
             "publish" => {
                 self.only(name, &["topic", "data"])?;
-                Ok(Command::Publish { topic: self.topic(name)?, data: self.data()? })
+                Ok(Command::Publish { topic: self.topic(name)?, data: self.data(name)? })
             }
             "ping" => self.only(name, &[]).map(|()| Command::Ping),
             _ => {
@@ -165,7 +165,7 @@ impl<'b> Members<'b> {
         }
     }
 
-    fn topic(&self, command: &str) -> Result<&'b str, CommandFault> {
+    pub(super) fn topic(&self, command: &str) -> Result<&'b str, CommandFault> {
         let missing = || fault(Code::BadCommand, format!("{command} has a topic, a string"));
         self.string("topic")?.ok_or_else(missing)
     }
@@ -185,9 +185,9 @@ impl<'b> Members<'b> {
         }
     }
 
-    fn data(&self) -> Result<&'b [u8], CommandFault> {
+    pub(super) fn data(&self, command: &str) -> Result<&'b [u8], CommandFault> {
         let Some((index, _)) = self.find("data")? else {
-            return Err(fault(Code::BadCommand, "publish has data, any JSON value"));
+            return Err(fault(Code::BadCommand, format!("{command} has data, any JSON value")));
         };
         let data = self.raw(index);
         if raw::depth(data) > DEPTH_MAX {
@@ -230,7 +230,7 @@ impl<'b> Members<'b> {
     }
 
     /// Refuses what a command does not have, which is most likely a slip of the pen.
-    fn only(&self, command: &str, names: &[&str]) -> Result<(), CommandFault> {
+    pub(super) fn only(&self, command: &str, names: &[&str]) -> Result<(), CommandFault> {
         let known = |key: &str| key == "id" || key == "command" || names.contains(&key);
         match self.iter().find(|(key, _)| !known(key)) {
             None => Ok(()),
@@ -260,6 +260,6 @@ impl<'b> Members<'b> {
     }
 }
 
-fn fault(code: Code, message: impl Into<Cow<'static, str>>) -> CommandFault {
+pub(super) fn fault(code: Code, message: impl Into<Cow<'static, str>>) -> CommandFault {
     CommandFault { code, message: message.into() }
 }

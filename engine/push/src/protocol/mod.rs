@@ -1,6 +1,7 @@
 //! The protocol `wsring.v1`: JSON commands in, answers and deliveries out. Nothing here knows of
 //! connections; `docs/wire.md` shows every message. Read [`Command`] and [`Parser`] first.
 
+mod batch;
 mod code;
 mod command;
 mod deliver;
