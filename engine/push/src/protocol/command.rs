@@ -147,18 +147,18 @@ impl<'b> Members<'b> {
         };
         match name {
             "subscribe" => {
-                self.only(name, &["topic", "from", "epoch", "history"])?;
+                self.only(name, &["id", "command", "topic", "from", "epoch", "history"])?;
                 Ok(Command::Subscribe { topic: self.topic(name)?, begin: self.begin()? })
             }
             "unsubscribe" => {
-                self.only(name, &["topic"])?;
+                self.only(name, &["id", "command", "topic"])?;
                 Ok(Command::Unsubscribe { topic: self.topic(name)? })
             }
             "publish" => {
-                self.only(name, &["topic", "data"])?;
+                self.only(name, &["id", "command", "topic", "data"])?;
                 Ok(Command::Publish { topic: self.topic(name)?, data: self.data(name)? })
             }
-            "ping" => self.only(name, &[]).map(|()| Command::Ping),
+            "ping" => self.only(name, &["id", "command"]).map(|()| Command::Ping),
             _ => {
                 Err(fault(Code::UnknownCommand, "the commands are subscribe, unsubscribe, publish and ping"))
             }
@@ -231,8 +231,7 @@ impl<'b> Members<'b> {
 
     /// Refuses what a command does not have, which is most likely a slip of the pen.
     pub(super) fn only(&self, command: &str, names: &[&str]) -> Result<(), CommandFault> {
-        let known = |key: &str| key == "id" || key == "command" || names.contains(&key);
-        match self.iter().find(|(key, _)| !known(key)) {
+        match self.iter().find(|(key, _)| !names.contains(key)) {
             None => Ok(()),
             Some((key, _)) => {
                 let key: String = key.chars().take(40).flat_map(char::escape_debug).collect();
