@@ -7,6 +7,7 @@
 #   fmt           the formatter has nothing to change
 #   lint          clippy and rustdoc have nothing to say
 #   test          unit, property, black-box and layout tests, and the examples in the documentation
+#   loom          every interleaving of the memory that shards share
 #   conformance   Autobahn against server and client role; Python, Node and raw sockets against the server;
 #                 50,000 live connections where a process may have 20,000 open files
 #   browser       headless Chromium on the server's page
@@ -20,7 +21,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-STEPS=(fmt lint test conformance browser sim bench-smoke)
+STEPS=(fmt lint test loom conformance browser sim bench-smoke)
 TARGET="${CARGO_TARGET_DIR:-target}"
 BIN="$TARGET/release"
 LOGS="$TARGET/ci"
@@ -103,6 +104,11 @@ step_test() {
   else
     cargo test --workspace --features "$ADAPTER"
   fi
+}
+
+# With a target directory of its own: everything is compiled anew for the flag.
+step_loom() {
+  CARGO_TARGET_DIR="$TARGET/loom" RUSTFLAGS="--cfg loom" cargo test -p wsring-io --test segment_loom --release
 }
 
 step_conformance() {

@@ -68,7 +68,7 @@ impl Handler for Member {
 fn serve_members() -> (Served, Topic) {
     let mut news = None;
     let server = serve(settings(), |server| {
-        let topic = news.insert(server.topic()).clone();
+        let topic = news.insert(server.topic("news").unwrap()).clone();
         let server = server.websocket("/quiet", |upgrade| upgrade.accept(echo));
         server.websocket("/", move |upgrade| upgrade.accept(Member(topic.clone())))
     });

@@ -6,12 +6,13 @@
 use std::collections::BTreeSet;
 use wsring_tests::source::{Source, functions, root, sources, without_comments, without_tests};
 
-/// Where `unsafe` may stand, and `allow` it: kernels, the driver's talk with the kernel, and outside of
-/// the product the bare-ring benchmark and the counting heap.
+/// Where `unsafe` may stand, and `allow` it: kernels, the driver's talk with the kernel, the memory that
+/// shards share, and outside of the product the bare-ring benchmark and the counting heap.
 const UNSAFE_ALLOWED: &[&str] = &[
     "engine/proto/src/simd/",
     "engine/io/src/uring/",
     "engine/io/src/epoll/",
+    "engine/io/src/segment.rs",
     "benches/src/ring/",
     "tests/src/heap.rs",
 ];

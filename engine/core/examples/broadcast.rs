@@ -36,6 +36,6 @@ fn main() -> Result<(), wsring::Error> {
     let arguments = Arguments::parse();
     let settings = Settings { shards: arguments.shards, pin: arguments.pin, ..Settings::default() };
     let server = Server::new().listen(arguments.listen).settings(settings);
-    let everybody = server.topic();
+    let everybody = server.topic("everybody")?;
     server.websocket("/{*path}", move |upgrade| upgrade.accept(Member { everybody: everybody.clone() })).run()
 }

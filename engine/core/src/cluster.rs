@@ -1,9 +1,12 @@
 //! What the shards of one server or client know of each other.
 
+use crate::address::Addresses;
+use crate::figures::Board;
 use crate::remote::Remote;
-use crate::shard::{Command, Inbox};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use crate::shard::{Command, Inbox, Survey};
+use crate::topic::registry::Registry;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use wsring_io::Socket;
 
 /// The name of a connection: unique among the connections that a process has open, and not used
@@ -28,13 +31,16 @@ pub struct Cluster {
     members: OnceLock<Vec<Member>>,
     /// Set while a shard that accepts has stopped because no table has room for it.
     accept_paused: AtomicBool,
-    topics: AtomicU64,
+    registry: Registry,
+    addresses: Addresses,
 }
 
 #[derive(Debug, Default)]
 struct Member {
     inbox: Inbox,
     load: Load,
+    survey: Mutex<Survey>,
+    board: Board,
 }
 
 /// On a cache line of its own, since each shard writes its own often.
@@ -99,8 +105,33 @@ impl Cluster {
         Remote::new(Arc::clone(self), id)
     }
 
-    pub(crate) fn next_topic(&self) -> u64 {
-        self.topics.fetch_add(1, Ordering::Relaxed)
+    /// All topics.
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Connections by address.
+    pub(crate) fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// Where a shard writes its figures.
+    pub(crate) fn board(&self, shard: usize) -> &Board {
+        &self.members()[shard].board
+    }
+
+    pub(crate) fn boards(&self) -> impl Iterator<Item = &Board> {
+        self.members().iter().map(|member| &member.board)
+    }
+
+    /// A shard has looked at those that are behind.
+    pub(crate) fn set_survey(&self, shard: usize, survey: Survey) {
+        *lock(&self.members()[shard].survey) = survey;
+    }
+
+    /// What each shard last saw of those that are behind.
+    pub(crate) fn surveys(&self) -> impl Iterator<Item = MutexGuard<'_, Survey>> {
+        self.members().iter().map(|member| lock(&member.survey))
     }
 
     /// The shard with the fewest connections that has room, counted as having one more from now on.
@@ -145,4 +176,8 @@ impl Cluster {
     pub(crate) fn pause_accept(&self) {
         self.accept_paused.store(true, Ordering::SeqCst);
     }
+}
+
+fn lock(survey: &Mutex<Survey>) -> MutexGuard<'_, Survey> {
+    survey.lock().unwrap_or_else(PoisonError::into_inner)
 }

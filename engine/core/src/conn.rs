@@ -5,9 +5,9 @@ use crate::flow::Flow;
 use crate::limits::GATHERED_COPY_BYTES_MAX;
 use crate::remote::Remote;
 use crate::settings::SlowPeer;
-use crate::shard::{Local, Output};
-use crate::topic::Topic;
-use bytes::Bytes;
+use crate::shard::{Circle, Command, Local, Output, Tick};
+use crate::topic::{Encoding, Form, Pattern, Published, Start, Subscribed, Topic};
+use std::time::Duration;
 use wsring_io::{Outgoing, Time};
 use wsring_proto::frame::{self, Opcode};
 use wsring_proto::{Client, CloseCode, Framed, Kind, Message, Server};
@@ -30,15 +30,27 @@ pub enum Sent {
     Dropped,
 }
 
+/// What the bytes of a connection are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wire {
+    /// Frames of a server.
+    Server,
+    /// Frames of a client.
+    Client,
+    /// An event stream.
+    Events,
+}
+
 /// One connection, in the hands of its handler for the length of one call. Everything sent in one
 /// turn of the shard's loop leaves as one send.
 pub struct Conn<'a> {
     pub(crate) id: ConnectionId,
-    pub(crate) client: bool,
+    pub(crate) wire: Wire,
     /// Output now answers what the peer has sent, so that not reading on bounds it.
     pub(crate) answers: bool,
     pub(crate) flow: &'a mut Flow,
-    pub(crate) topics: &'a mut Vec<u64>,
+    pub(crate) topics: &'a mut Circle,
+    pub(crate) timer: &'a mut Tick,
     pub(crate) output: &'a mut Output,
     pub(crate) local: &'a mut Local,
 }
@@ -147,46 +159,107 @@ impl Conn<'_> {
         self.append_close(wsring_proto::CloseReason { code: Some(code), reason });
     }
 
-    /// Receives from now on what is published to the topic. A message in fragments that is being sent
-    /// comes first: what is published meanwhile is dropped.
+    /// Receives from now on what is published to the topic, as it was published.
+    ///
+    /// # Panics
+    /// As [`subscribe_with`](Self::subscribe_with).
+    pub fn subscribe(&mut self, topic: &Topic) -> Subscribed {
+        self.subscribe_with(topic, Form::PUBLISHED, Start::Now)
+    }
+
+    /// Receives what is published to the topic, in a form and from an offset on. Says what of that is not
+    /// kept any more. Messages never stand inside a message in fragments that is being sent: they come
+    /// after it. A second subscription to a topic changes nothing.
     ///
     /// # Panics
     /// When the topic is another server's, or the connection a client's: frames of a topic are those
-    /// of a server.
-    pub fn subscribe(&mut self, topic: &Topic) {
-        let ours = !self.client && topic.belongs_to(&self.local.cluster);
-        assert!(ours, "a connection subscribes to topics of its own server");
-        if !self.topics.contains(&topic.id()) {
-            self.topics.push(topic.id());
-            self.local.topics.entry(topic.id()).or_default().push(self.id.socket);
-        }
+    /// of a server. When the form is not of the connection's kind: [`Framing::Raw`](crate::Framing::Raw) is
+    /// for event streams, the others for WebSockets.
+    pub fn subscribe_with(&mut self, topic: &Topic, form: Form, start: Start) -> Subscribed {
+        self.check_subscription(topic.belongs_to(&self.local.cluster), form);
+        self.local.subscribe(self.id.socket, self.topics, topic.log(), form, start)
     }
 
-    /// Receives it no more.
-    pub fn unsubscribe(&mut self, topic: &Topic) {
-        self.topics.retain(|id| *id != topic.id());
-        if self.topics.is_empty() {
-            *self.topics = Vec::new();
-        }
-        self.local.leave(topic.id(), self.id.socket);
+    /// Receives from now on what is published to all topics that the pattern stands for, each message once,
+    /// in the order in which they were published. Offsets of its [`Gap`](crate::Gap)s count the pattern's
+    /// messages.
+    ///
+    /// # Panics
+    /// As [`subscribe_with`](Self::subscribe_with).
+    pub fn subscribe_pattern(&mut self, pattern: &Pattern, form: Form) -> Subscribed {
+        self.check_subscription(pattern.belongs_to(&self.local.cluster), form);
+        self.local.subscribe(self.id.socket, self.topics, pattern.log(), form, Start::Now)
+    }
+
+    fn check_subscription(&self, is_ours: bool, form: Form) {
+        let is_ours = is_ours && self.wire != Wire::Client;
+        assert!(is_ours, "a connection subscribes to topics of its own server");
+        let is_framed = self.local.cluster.registry().encoding(form).is_none_or(Encoding::is_framed);
+        assert!(is_framed == (self.wire == Wire::Server), "raw forms are for event streams, others are not");
+    }
+
+    /// Receives it no more; whether it did.
+    pub fn unsubscribe(&mut self, topic: &Topic) -> bool {
+        self.local.unsubscribe(self.topics, topic.log())
+    }
+
+    /// Receives it no more; whether it did.
+    pub fn unsubscribe_pattern(&mut self, pattern: &Pattern) -> bool {
+        let used = self.local.cluster.registry().find_pattern(pattern.pattern());
+        self.local.unsubscribe(self.topics, used.as_ref().unwrap_or(pattern.log()))
+    }
+
+    /// How many topics and patterns it is subscribed to.
+    pub fn subscriptions(&self) -> usize {
+        self.topics.count as usize
+    }
+
+    /// Whether it is subscribed to a topic. Costs a look at each of its subscriptions.
+    pub fn is_subscribed(&mut self, topic: &Topic) -> bool {
+        self.local.fanout.is_subscribed(self.topics, topic.log())
+    }
+
+    /// The names of the topics and patterns that it is subscribed to, in no order.
+    pub fn subscribed(&mut self) -> Vec<String> {
+        let logs = self.local.fanout.logs_of(self.topics);
+        logs.iter().map(|log| log.name().to_owned()).collect()
     }
 
     /// Publishes to all subscribers of the topic, on all shards, this connection included when it
     /// is one.
-    pub fn publish(&mut self, topic: &Topic, kind: Kind, payload: &[u8]) {
-        topic.publish_from(self.local, kind, payload, None);
-    }
-
-    /// Publishes to all other subscribers.
-    pub fn publish_to_others(&mut self, topic: &Topic, kind: Kind, payload: &[u8]) {
-        topic.publish_from(self.local, kind, payload, Some(self.id.socket));
-    }
-
-    /// Sends a frame that other connections are sent too.
-    pub(crate) fn push_shared(&mut self, frame: &Bytes) {
-        if self.admit(frame.len()).is_some() {
-            self.output.push_shared(frame.clone());
+    pub fn publish(&mut self, topic: &Topic, kind: Kind, payload: &[u8]) -> Published {
+        if !topic.belongs_to(&self.local.cluster) {
+            return topic.publish(kind, payload);
         }
+        let (offset, subscribers) = self.local.publish(topic.log(), kind, payload);
+        Published { offset, subscribers }
+    }
+
+    /// Publishes to all other subscribers. (Should this connection be subscribed to a pattern that stands for
+    /// the topic, it gets the message by that.)
+    pub fn publish_to_others(&mut self, topic: &Topic, kind: Kind, payload: &[u8]) -> Published {
+        let published = self.publish(topic, kind, payload);
+        if topic.belongs_to(&self.local.cluster) {
+            self.local.leave_out(self.topics, self.id.socket, topic.log(), published.offset);
+        }
+        published
+    }
+
+    /// Has [`Handler::timer`](crate::Handler::timer) called once, this long from now, to within a tenth of a
+    /// second; `None`: not any more.
+    pub fn set_timer(&mut self, after: Option<Duration>) {
+        *self.timer = after.map_or(Tick(0), |after| self.local.tick.after(after));
+        self.local.commands.push(Command::Reschedule(self.id.socket));
+    }
+
+    /// Sends bytes of an event stream as they are; on a WebSocket they are dropped.
+    pub fn send_raw(&mut self, bytes: &[u8]) -> Sent {
+        if self.wire != Wire::Events {
+            return Sent::Dropped;
+        }
+        let Some(sent) = self.admit(bytes.len()) else { return Sent::Dropped };
+        self.output.compose(|out| out.extend_from_slice(bytes));
+        sent
     }
 
     /// Appends a Close unless one was sent.
@@ -196,9 +269,11 @@ impl Conn<'_> {
         }
         self.flow.close_sent = true;
         let masking = &mut self.local.masking;
-        self.output.compose(|bytes| match self.client {
-            true => frame::append_close::<Client>(bytes, reason, masking),
-            false => frame::append_close::<Server>(bytes, reason, masking),
+        self.output.compose(|bytes| match self.wire {
+            Wire::Client => frame::append_close::<Client>(bytes, reason, masking),
+            Wire::Server => frame::append_close::<Server>(bytes, reason, masking),
+            // The end of the response is the end of the stream.
+            Wire::Events => {}
         });
     }
 
@@ -208,16 +283,19 @@ impl Conn<'_> {
 
     fn append_frame(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
         let masking = &mut self.local.masking;
-        self.output.compose(|bytes| match self.client {
-            true => frame::append::<Client>(bytes, opcode, fin, payload, masking),
-            false => frame::append::<Server>(bytes, opcode, fin, payload, masking),
+        self.output.compose(|bytes| match self.wire {
+            Wire::Client => frame::append::<Client>(bytes, opcode, fin, payload, masking),
+            Wire::Server => frame::append::<Server>(bytes, opcode, fin, payload, masking),
+            // Nothing but comments and events can be told there.
+            Wire::Events => {}
         });
     }
 
     fn in_place<'m>(&mut self, message: Message<'m>) -> Result<Framed, Message<'m>> {
-        match self.client {
-            true => message.frame_in_place::<Client>(&mut self.local.masking),
-            false => message.frame_in_place::<Server>(&mut self.local.masking),
+        match self.wire {
+            Wire::Client => message.frame_in_place::<Client>(&mut self.local.masking),
+            Wire::Server => message.frame_in_place::<Server>(&mut self.local.masking),
+            Wire::Events => Err(message),
         }
     }
 

@@ -56,6 +56,9 @@ pub enum Error {
         /// Why it cannot be added.
         cause: String,
     },
+    /// A topic's name, or a pattern in a rule, is wrong.
+    #[error(transparent)]
+    Topic(#[from] crate::topic::TopicError),
     /// The kernel does not give us a ring.
     #[error(transparent)]
     Ring(#[from] wsring_io::uring::OpenError),

@@ -9,6 +9,9 @@ use wsring_io::Outgoing;
 #[derive(Debug, Default)]
 pub(crate) struct Flow {
     waiting: Option<Box<Waiting>>,
+    /// Of the send under way, as far as it is known to wait. In here rather than with what waits behind it:
+    /// a connection that only waits for room in the middle of a log costs nothing more.
+    sending_bytes: usize,
     /// A send is under way of which the end has yet to be reported.
     pub(crate) sending: bool,
     /// Receiving is stopped because the peer does not take what it is sent.
@@ -26,14 +29,12 @@ struct Waiting {
     pieces: VecDeque<Outgoing>,
     /// Of the pieces.
     bytes: usize,
-    /// Of the send under way.
-    sending_bytes: usize,
 }
 
 impl Flow {
     /// Bytes that are not with the kernel yet, as far as a shard can know.
     pub(crate) fn unsent_bytes(&self) -> usize {
-        self.waiting.as_ref().map_or(0, |waiting| waiting.bytes + waiting.sending_bytes)
+        self.sending_bytes + self.waiting.as_ref().map_or(0, |waiting| waiting.bytes)
     }
 
     /// Whether output added now would have to wait.
@@ -47,20 +48,18 @@ impl Flow {
         waiting.pieces.push_back(piece);
     }
 
-    /// A send of `bytes` turned out to be pending.
+    /// Of the send under way, `bytes` have yet to go.
     pub(crate) fn pending(&mut self, bytes: usize) {
         self.sending = true;
-        self.waiting.get_or_insert_default().sending_bytes = bytes;
+        self.sending_bytes = bytes;
     }
 
     /// The send under way is done.
     pub(crate) fn done(&mut self) {
         self.sending = false;
-        if let Some(waiting) = &mut self.waiting {
-            waiting.sending_bytes = 0;
-            if waiting.pieces.is_empty() {
-                self.waiting = None;
-            }
+        self.sending_bytes = 0;
+        if self.waiting.as_ref().is_some_and(|waiting| waiting.pieces.is_empty()) {
+            self.waiting = None;
         }
     }
 
@@ -69,7 +68,7 @@ impl Flow {
         let waiting = self.waiting.as_mut()?;
         let piece = waiting.pieces.pop_front()?;
         waiting.bytes -= piece.len();
-        waiting.sending_bytes = piece.len();
+        self.sending_bytes = piece.len();
         self.sending = true;
         Some(piece)
     }
@@ -81,9 +80,9 @@ impl Flow {
 
     /// Another piece that goes out with the one last taken.
     pub(crate) fn next_too(&mut self) -> Option<Outgoing> {
-        let before = self.waiting.as_ref()?.sending_bytes;
+        let before = self.sending_bytes;
         let piece = self.next()?;
-        self.waiting.as_mut()?.sending_bytes += before;
+        self.sending_bytes += before;
         Some(piece)
     }
 

@@ -1,6 +1,6 @@
 //! What an application writes: the life of one connection.
 
-use crate::{CloseCode, Conn, ConnectionId, OpenFailure};
+use crate::{CloseCode, Conn, ConnectionId, Gap, OpenFailure};
 use std::time::Duration;
 use wsring_proto::Message;
 use wsring_proto::handshake::Agreement;
@@ -20,6 +20,13 @@ pub trait Handler: 'static {
 
     /// Output that had to wait has gone out: the connection takes messages at full speed again.
     fn drain(&mut self, _conn: &mut Conn<'_>) {}
+
+    /// The connection has missed messages of a topic, because it was too slow for what that keeps. What is
+    /// sent here goes out before the message that it goes on with.
+    fn missed(&mut self, _conn: &mut Conn<'_>, _gap: &Gap<'_>) {}
+
+    /// The time set with [`Conn::set_timer`] has come.
+    fn timer(&mut self, _conn: &mut Conn<'_>) {}
 
     /// A Pong has arrived. `round_trip` is known when it answers the shard's own latest Ping.
     fn pong(&mut self, _conn: &mut Conn<'_>, _payload: &[u8], _round_trip: Option<Duration>) {}

@@ -21,22 +21,25 @@
 //!   comes later, from any thread); plain HTTP routes stand beside it on the same port.
 //! * A [`Handler`] is the state of one connection; it lives on one shard and is never called from two
 //!   threads. What it may do is [`Conn`]; [`Remote`] reaches a connection from any thread; a
-//!   [`Topic`] reaches all its subscribers.
+//!   [`Topic`] reaches all its subscribers, and keeps messages for those that come later.
 //! * [`Client`] opens connections on shards of the same kind.
 //!
 //! What a shard is, and what happens in one turn of its loop, is drawn in `docs/architecture.md`.
 
 #[cfg(feature = "tokio-uring")]
 pub mod adapter;
+mod address;
 mod client;
 mod cluster;
 mod conn;
 mod error;
+mod figures;
 mod flow;
 mod handler;
 mod limits;
 mod placement;
 mod remote;
+mod reply;
 mod route;
 mod running;
 mod server;
@@ -49,14 +52,19 @@ pub use client::{Client, ConnectOptions, OpenFailure};
 pub use cluster::ConnectionId;
 pub use conn::{Conn, Sent};
 pub use error::Error;
+pub use figures::{Observer, ShardFigures, Slow, TopicFigures};
 pub use handler::{Closed, Handler};
 pub use placement::Placement;
 pub use remote::Remote;
+pub use reply::{Events, Reply};
 pub use route::HttpRequest;
 pub use running::{Drain, DrainReport, Running, Stopper};
 pub use server::Server;
 pub use settings::{Settings, SlowPeer};
-pub use topic::Topic;
+pub use topic::{
+    Behind, Form, Framing, Gap, GapReason, Missed, Pattern, Publication, Published, Publisher, Retention,
+    Start, Subscribed, Topic, TopicError, TopicInfo, TopicRule, TopicSettings,
+};
 pub use upgrade::{Answer, Deferred, Upgrade};
 
 pub use wsring_proto::handshake::Agreement;

@@ -6,9 +6,13 @@ use std::time::Duration;
 /// output; longer ones are sent from the vector that gathered them.
 pub(crate) const GATHERED_COPY_BYTES_MAX: usize = 16 * 1024;
 
-/// Shared frames up to this size are copied together when several go to one connection in one turn;
-/// longer ones are sent from where they lie.
-pub(crate) const SHARED_COPY_BYTES_MAX: usize = 16 * 1024;
+/// Messages from logs are copied together up to this size when a connection has other output in the same
+/// turn, or when they go on in another segment; beyond it they wait for a turn of their own. It is also the
+/// most that a connection can keep of them when it stops reading just then.
+pub(crate) const LOG_JOIN_BYTES_MAX: usize = 16 * 1024;
+
+/// Subscriptions of one connection that are looked at in one turn when it catches up.
+pub(crate) const LOG_TURN_SUBSCRIPTIONS_MAX: u32 = 1024;
 
 /// How much queued output is copied together into one send, when a slow peer catches up.
 pub(crate) const COALESCE_BYTES_MAX: usize = 64 * 1024;
@@ -43,5 +47,5 @@ pub(crate) const TABLE_CHUNK: usize = 256;
 /// User-space bytes that an idle connection may cost in all; `tests` measure it.
 pub(crate) const IDLE_BYTES_MAX: usize = 256;
 
-const _: () = assert!(SHARED_COPY_BYTES_MAX <= COALESCE_BYTES_MAX);
+const _: () = assert!(LOG_JOIN_BYTES_MAX <= COALESCE_BYTES_MAX);
 const _: () = assert!(TABLE_CHUNK.is_power_of_two());

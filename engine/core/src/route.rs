@@ -1,12 +1,14 @@
 //! Which route answers a request.
 
 use crate::Error;
+use crate::reply::Reply;
 use crate::upgrade::{Answer, Upgrade};
 use std::borrow::Cow;
-use wsring_proto::http::{Request, Response, percent_decode};
+use std::net::IpAddr;
+use wsring_proto::http::{Request, percent_decode};
 
 pub(crate) type WebSocketRoute = dyn Fn(Upgrade<'_>) -> Answer + Send + Sync;
-pub(crate) type HttpRoute = dyn Fn(&HttpRequest<'_>) -> Response + Send + Sync;
+pub(crate) type HttpRoute = dyn Fn(&HttpRequest<'_>) -> Reply + Send + Sync;
 
 /// All routes of a server. A path is literal, or has `{name}` in place of a segment, or ends in
 /// `/{*name}` for whatever follows, nothing included. The more literal route wins.
@@ -118,6 +120,7 @@ pub struct HttpRequest<'a> {
     pub(crate) request: &'a Request<'a>,
     pub(crate) params: Params<'a>,
     pub(crate) body: &'a [u8],
+    pub(crate) peer: Option<IpAddr>,
 }
 
 impl<'a> HttpRequest<'a> {
@@ -129,6 +132,12 @@ impl<'a> HttpRequest<'a> {
     /// A `{name}` of the route's path, percent-decoded.
     pub fn param(&self, name: &str) -> Option<Cow<'a, str>> {
         self.params.get(name)
+    }
+
+    /// Where the request comes from, when addresses are
+    /// [looked up](crate::Settings::peer_addresses).
+    pub fn peer(&self) -> Option<IpAddr> {
+        self.peer
     }
 
     /// The body; empty when there was none.

@@ -2,8 +2,9 @@
 
 use crate::cluster::Cluster;
 use crate::error::Error;
+use crate::figures::Observer;
 use crate::shard::Command;
-use crate::topic::Topic;
+use crate::topic::{Publisher, Topic, TopicError};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -57,9 +58,22 @@ impl Running {
         self.cluster.connections()
     }
 
-    /// A topic that connections of this server can subscribe to.
-    pub fn topic(&self) -> Topic {
-        Topic::new(Arc::clone(&self.cluster))
+    /// The topics of this server, to be published to from any thread.
+    pub fn publisher(&self) -> Publisher {
+        Publisher::new(Arc::clone(&self.cluster))
+    }
+
+    /// What is going on.
+    pub fn observer(&self) -> Observer {
+        Observer::new(Arc::clone(&self.cluster))
+    }
+
+    /// The topic with a name: [`Publisher::topic`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn topic(&self, name: &str) -> Result<Topic, TopicError> {
+        self.publisher().topic(name)
     }
 
     /// Stops in order and waits until all shards have ended.

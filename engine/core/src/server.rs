@@ -2,17 +2,18 @@
 
 use crate::cluster::{ACCEPTOR, Cluster};
 use crate::error::Error;
+use crate::figures::Observer;
 use crate::placement::Placement;
+use crate::reply::Reply;
 use crate::route::{HttpRequest, Routes};
 use crate::running::Running;
 use crate::settings::Settings;
 use crate::shard::{Command, Shard, Start, start_shards};
-use crate::topic::Topic;
+use crate::topic::{Encoding, Form, Framing, Publication, Publisher, Topic, TopicError, TopicRule};
 use crate::upgrade::{Answer, Upgrade};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
 use wsring_io::Io;
-use wsring_proto::http::Response;
 
 /// A server to be: listeners, settings and routes. [`start`](Self::start) it, or
 /// [`run`](Self::run) it until the process ends.
@@ -57,39 +58,88 @@ impl Server {
         self.note(result)
     }
 
-    /// Answers GET and HEAD requests on `path`.
-    pub fn get(
+    /// Answers GET and HEAD requests on `path`, with a [`Response`](crate::Response) or
+    /// [`Events`](crate::Events).
+    pub fn get<R: Into<Reply>>(
         self,
         path: &str,
-        route: impl Fn(&HttpRequest<'_>) -> Response + Send + Sync + 'static,
+        route: impl Fn(&HttpRequest<'_>) -> R + Send + Sync + 'static,
     ) -> Self {
         self.http("GET", path, route)
     }
 
     /// Answers POST requests on `path`.
-    pub fn post(
+    pub fn post<R: Into<Reply>>(
         self,
         path: &str,
-        route: impl Fn(&HttpRequest<'_>) -> Response + Send + Sync + 'static,
+        route: impl Fn(&HttpRequest<'_>) -> R + Send + Sync + 'static,
     ) -> Self {
         self.http("POST", path, route)
     }
 
     /// Answers requests with another method on `path`.
-    pub fn http(
+    pub fn http<R: Into<Reply>>(
         mut self,
         method: &'static str,
         path: &str,
-        route: impl Fn(&HttpRequest<'_>) -> Response + Send + Sync + 'static,
+        route: impl Fn(&HttpRequest<'_>) -> R + Send + Sync + 'static,
     ) -> Self {
+        let route = move |request: &HttpRequest<'_>| route(request).into();
         let result = self.routes.add_http(method, path, Box::new(route));
         self.note(result)
     }
 
-    /// A topic that connections of this server can subscribe to. What is published before the server
-    /// has started reaches nobody.
-    pub fn topic(&self) -> Topic {
-        Topic::new(Arc::clone(&self.cluster))
+    /// The topics of this server, to be published to from any thread, before it has started too.
+    pub fn publisher(&self) -> Publisher {
+        Publisher::new(Arc::clone(&self.cluster))
+    }
+
+    /// What will be going on.
+    pub fn observer(&self) -> Observer {
+        Observer::new(Arc::clone(&self.cluster))
+    }
+
+    /// The topic with a name: [`Publisher::topic`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn topic(&self, name: &str) -> Result<Topic, TopicError> {
+        self.publisher().topic(name)
+    }
+
+    /// Adds a form in which messages can be subscribed to. `encode` appends to an empty vector what goes
+    /// out for a message; it is called once for each message of a topic with subscribers in the form, by
+    /// whoever publishes, and must neither block nor publish.
+    ///
+    /// # Panics
+    /// When there are eight forms already, the published one included.
+    pub fn form(
+        &self,
+        framing: Framing,
+        encode: impl Fn(&Publication<'_>, &mut Vec<u8>) + Send + Sync + 'static,
+    ) -> Form {
+        self.cluster.registry().add_form(Encoding::new(framing, encode))
+    }
+
+    /// Sets how topics are treated whose name matches a rule; the first that matches counts, and without
+    /// one the default. Concerns topics made later.
+    pub fn topic_rules(self, rules: Vec<TopicRule>) -> Self {
+        let wrong = |cause: TopicError| Error::Topic(cause);
+        let result = self.cluster.registry().set_rules(rules).map_err(wrong);
+        self.note(result)
+    }
+
+    /// How many topics there may be: 2,000,000.
+    pub fn topics_max(self, max: usize) -> Self {
+        self.cluster.registry().set_topics_max(max);
+        self
+    }
+
+    /// Memory that the logs of all topics may take up together: 4 GiB. Beyond it each keeps little more
+    /// than its newest messages.
+    pub fn retained_bytes_max(self, max: usize) -> Self {
+        self.cluster.registry().set_retained_bytes_max(max);
+        self
     }
 
     /// Starts the shards and returns when all of them serve.
@@ -134,6 +184,7 @@ impl Server {
         let (cluster, settings, routes) =
             (self.cluster, Arc::new(self.settings), Arc::new(self.routes.complete()));
         cluster.start(speakers.len());
+        cluster.registry().simulate_time(wsring_io::Time(0));
         let mut shards = Vec::new();
         for (shard, speaker) in speakers.into_iter().enumerate() {
             let accepts = settings.placement == Placement::ReusePort || shard == ACCEPTOR;

@@ -62,6 +62,13 @@ pub struct Settings {
     /// many as the limit of open files). Accepting stops there, and new clients wait in the kernel's
     /// backlog; those of a burst that the kernel had accepted by then are served as well.
     pub connections_max: Option<u32>,
+    /// Connections from one address, over all shards; `None`: any number. One more is answered with 429.
+    /// Setting it makes addresses known, as [`peer_addresses`](Self::peer_addresses) does.
+    pub connections_per_address_max: Option<u32>,
+    /// Whether the addresses of peers are looked up as they connect, for
+    /// [`HttpRequest::peer`](crate::HttpRequest::peer) and [`Upgrade::peer`](crate::Upgrade::peer). Not by
+    /// default: it costs two system calls and some 40 bytes for each connection.
+    pub peer_addresses: bool,
     /// Receive buffers of one shard (a power of two), each of [`buffer_bytes`](Self::buffer_bytes):
     /// 512 of 16 KiB. They bound the bytes in flight between two turns, not the connections; why so
     /// many and so long stands in `docs/decisions/0002-buffers.md`.
@@ -91,6 +98,8 @@ impl Default for Settings {
             shards: None,
             pin: None,
             connections_max: None,
+            connections_per_address_max: None,
+            peer_addresses: false,
             buffers: 512,
             buffer_bytes: 16384,
             backlog: 4096,
@@ -121,6 +130,11 @@ impl Settings {
             return wrong("handshake_timeout, close_timeout, pong_timeout", "0".into(), "more than 0");
         }
         Ok(())
+    }
+
+    /// Whether the addresses of peers have to be known.
+    pub(crate) fn wants_addresses(&self) -> bool {
+        self.peer_addresses || self.connections_per_address_max.is_some()
     }
 
     /// Unsent bytes beyond which one connection is given nothing more, not even answers: a handler that

@@ -6,6 +6,7 @@ use crate::remote::Remote;
 use crate::route::Params;
 use crate::shard::Command;
 use std::borrow::Cow;
+use std::net::IpAddr;
 use wsring_proto::handshake::{Offer, write_switching};
 use wsring_proto::http::{InvalidHeader, OwnedRequest, Request, Response};
 
@@ -16,6 +17,7 @@ pub struct Upgrade<'a> {
     offer: Offer<'a>,
     params: Params<'a>,
     remote: Remote,
+    peer: Option<IpAddr>,
     switching: Switching,
 }
 
@@ -43,9 +45,10 @@ impl<'a> Upgrade<'a> {
         offer: Offer<'a>,
         params: Params<'a>,
         remote: Remote,
+        peer: Option<IpAddr>,
     ) -> Self {
         let switching = Switching { accept_key: offer.accept_key(), subprotocol: None, headers: Vec::new() };
-        Self { request, offer, params, remote, switching }
+        Self { request, offer, params, remote, peer, switching }
     }
 
     /// The request: path, query, headers, cookies, Origin.
@@ -56,6 +59,12 @@ impl<'a> Upgrade<'a> {
     /// A `{name}` of the route's path, percent-decoded.
     pub fn param(&self, name: &str) -> Option<Cow<'a, str>> {
         self.params.get(name)
+    }
+
+    /// Where the request comes from, when addresses are
+    /// [looked up](crate::Settings::peer_addresses).
+    pub fn peer(&self) -> Option<IpAddr> {
+        self.peer
     }
 
     /// The name that the connection will have.

@@ -1,7 +1,10 @@
 //! Bytes on their way in and out, each with one owner.
 
+use crate::Segment;
+use crate::sync::Arc;
 use bytes::Bytes;
 use std::ops::Range;
+use std::rc::Rc;
 
 /// A filled receive buffer: a lease, not the bytes. Read it with [`Io::bytes`](crate::Io::bytes) and
 /// give it back exactly once. It cannot be copied; one that is dropped is lost to its ring.
@@ -43,7 +46,21 @@ pub enum Outgoing {
     },
     /// Bytes that others send too.
     Shared(Bytes),
+    /// Part of a segment, which all shards send from. What does not go out at once is not kept:
+    /// [`SendShort`](crate::Completion::SendShort) says how much that is. So nothing may follow it in
+    /// the same turn: behind a short one that would leave a gap in the stream.
+    Segment {
+        /// The memory. Counted within the shard, so that shards that send alike do not all write to
+        /// one count.
+        segment: Rc<Arc<Segment>>,
+        /// Which bytes of it; they were appended.
+        range: Range<u32>,
+        /// Repeated in `SendShort`.
+        tag: u32,
+    },
 }
+
+const _: () = assert!(size_of::<Outgoing>() <= 40, "one is moved for each send");
 
 impl Outgoing {
     /// How many bytes will be sent.
@@ -52,6 +69,7 @@ impl Outgoing {
             Self::Received { range, .. } => range.len(),
             Self::Buffer { bytes, start } => bytes.len() - start,
             Self::Shared(bytes) => bytes.len(),
+            Self::Segment { range, .. } => range.len(),
         }
     }
 

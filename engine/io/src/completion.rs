@@ -1,6 +1,10 @@
 //! Everything that can come back.
 
-use crate::{Received, Socket};
+use crate::{Received, Segment, Socket};
+use std::net::IpAddr;
+use std::ops::Range;
+use std::rc::Rc;
+use std::sync::Arc;
 
 /// One event that a turn reports. Per socket the order is the order in which things happened.
 #[derive(Debug)]
@@ -36,6 +40,15 @@ pub enum Completion {
         /// Why: `ECONNREFUSED`, `ETIMEDOUT`, `EADDRNOTAVAIL` (no port left), `ENFILE` (table full).
         errno: i32,
     },
+    /// The answer to [`Op::PeerAddress`](crate::Op::PeerAddress).
+    PeerAddress {
+        /// Which.
+        socket: Socket,
+        /// Where the connection comes from, an IPv4 address always as such. `None` when that was not
+        /// to be found out: the peer is gone, the process is out of descriptors, or the kernel is
+        /// older than 6.8.
+        address: Option<IpAddr>,
+    },
     /// Bytes arrived, at least one.
     Received {
         /// From whom.
@@ -70,6 +83,21 @@ pub enum Completion {
         /// Which.
         socket: Socket,
     },
+    /// A send of [`Outgoing::Segment`](crate::Outgoing::Segment) went out in part or not at all, and is
+    /// over: nothing is pending, the segment goes back to the shard, and what to send next is the shard's
+    /// to decide. Reported in the turn right after the one that the send was submitted in, and before
+    /// everything of this socket that came about after the send was carried out: a shard that hears
+    /// nothing by the end of that turn knows that all is out.
+    SendShort {
+        /// Which.
+        socket: Socket,
+        /// As in the send.
+        tag: u32,
+        /// As in the send.
+        segment: Rc<Arc<Segment>>,
+        /// What did not go: the end of the range, at least one byte, at most all.
+        unsent: Range<u32>,
+    },
     /// A send failed; the connection is broken and should be closed.
     SendFailed {
         /// Which.
@@ -85,6 +113,8 @@ pub enum Completion {
     /// Somebody used the [`Waker`](crate::Waker).
     Woken,
 }
+
+const _: () = assert!(size_of::<Completion>() <= 32, "a turn gathers thousands");
 
 /// Why receiving ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -19,8 +19,10 @@ pub struct Counters {
     pub accepted: u64,
     /// Sends submitted.
     pub sends: u64,
-    /// Sends that did not go out at once.
+    /// Sends that did not go out at once and were kept.
     pub sends_pending: u64,
+    /// Sends that did not go out at once and were given up ([`SendShort`](crate::Completion::SendShort)).
+    pub sends_short: u64,
     /// Bytes received.
     pub bytes_received: u64,
     /// Bytes handed to the kernel to send.

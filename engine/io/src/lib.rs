@@ -8,6 +8,8 @@
 //! * [`sim`] speaks to a seeded network in memory, so that a whole server runs, and fails, the same
 //!   way each time.
 //!
+//! What many shards send alike lies in a [`Segment`], which one thread fills by its [`Appender`].
+//!
 //! This crate never parses a byte it carries and holds no timer beyond the deadline of a turn.
 //! Read [`Op`] and [`Completion`] first.
 
@@ -15,14 +17,17 @@ mod buffer;
 mod completion;
 mod counters;
 mod op;
+mod segment;
 pub mod sim;
 mod socket;
+mod sync;
 pub mod uring;
 
 pub use buffer::{Outgoing, Received};
 pub use completion::{Completion, ReceiveEnd};
 pub use counters::Counters;
 pub use op::{CloseHow, Connect, Op};
+pub use segment::{Appender, Segment, State};
 pub use socket::Socket;
 
 use std::sync::Arc;

@@ -22,10 +22,16 @@ pub enum Op {
     /// Receives no more until the next start (the kernel's window then holds the peer back). Some
     /// pieces already on their way may still be reported.
     ReceiveStop(Socket),
+    /// Asks for the peer's IP address; answered by [`PeerAddress`](crate::Completion::PeerAddress),
+    /// before anything is received when it was submitted before `ReceiveStart`. It costs two system
+    /// calls and, for that moment, a descriptor of the process. Not answered for a socket that is
+    /// closed or handed over before the next turn.
+    PeerAddress(Socket),
     /// Sends bytes. When all went out at once nothing comes back. Otherwise the speaker keeps the
     /// rest and goes on sending: `SendPending` tells so, `SendProgress` how it comes along, `SendDone`
-    /// the end. While a send is pending no other may be submitted for the same socket, and never more
-    /// than one in a turn.
+    /// the end. Only [`Outgoing::Segment`] is not kept: of it `SendShort` tells what did not go. While a
+    /// send is pending no other may be submitted for the same socket, and never more than one in a
+    /// turn.
     Send {
         /// To whom.
         socket: Socket,

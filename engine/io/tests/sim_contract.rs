@@ -5,7 +5,7 @@ mod contract;
 mod sim_seeds;
 
 use contract::{Far, Size, World, contract};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use wsring_io::sim::{Config, Faults, Network, Peer, SimIo};
 
 struct SimWorld(Network);
@@ -21,6 +21,10 @@ impl World for SimWorld {
 
     fn far(&mut self, shard: usize) -> Peer {
         self.0.peer(shard)
+    }
+
+    fn far_from(&mut self, shard: usize, address: IpAddr) -> Peer {
+        self.0.peer_from(shard, address)
     }
 
     fn address(&self, shard: usize) -> SocketAddr {

@@ -1,9 +1,10 @@
 //! Each fault, alone and frequent, really happens, and shows as its documentation says.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::Duration;
 use wsring_io::sim::{Config, Faults, Network, Peer, SimIo};
-use wsring_io::{CloseHow, Completion, Io, Op, Outgoing, ReceiveEnd, Socket};
+use wsring_io::{Appender, CloseHow, Completion, Io, Op, Outgoing, ReceiveEnd, Socket};
 
 /// Some connections, what was reported of them turn by turn, and the bytes received.
 struct Scene {
@@ -115,6 +116,41 @@ fn short_send() {
     assert_eq!(scene.reported("SendDone").0, CONNECTIONS);
     assert!(scene.reported("SendDone").1 > 1);
     assert!(scene.peers.iter_mut().all(|peer| peer.read() == [1; 1000]));
+}
+
+/// Of a segment nothing is kept: it is short once, and that is all.
+#[test]
+fn short_send_of_a_segment() {
+    let mut scene = Scene::new(Faults { short_send: 0.8, ..Faults::default() });
+    let mut appender = Appender::new(Appender::needed(1000));
+    assert!(appender.append(&[&[1; 1000]]));
+    let segment = Rc::new(appender.segment().clone());
+    scene.each(|socket| {
+        let bytes = Outgoing::Segment { segment: segment.clone(), range: 0..1000, tag: 77 };
+        Op::Send { socket, bytes, notify: true }
+    });
+    (0..40).for_each(|_| scene.turn());
+    let (short, done) = (scene.reported("SendShort").0, scene.reported("SendDone").0);
+    assert!(short > 0 && short + done == CONNECTIONS, "{short} and {done}");
+    assert_eq!((scene.reported("SendShort").1, scene.reported("SendPending").0), (1, 0));
+    assert!(scene.turns.iter().flatten().all(|text| !text.contains("SendShort") || text.contains("tag: 77")));
+    let read: usize = scene.peers.iter_mut().map(|peer| peer.read().len()).sum();
+    assert_eq!(read as u64, scene.io.counters().bytes_sent);
+    assert_eq!((scene.io.counters().sends_short, Rc::strong_count(&segment)), (short as u64, 1));
+}
+
+#[test]
+fn no_address() {
+    let told = |no_address: f64, text: &str| {
+        let mut scene = Scene::new(Faults { no_address, ..Faults::default() });
+        scene.each(Op::PeerAddress);
+        scene.turn();
+        assert_eq!(scene.reported("PeerAddress"), (CONNECTIONS, 1));
+        scene.reported(text).0
+    };
+    assert_eq!(told(1.0, "address: None"), CONNECTIONS);
+    assert_eq!(told(0.0, "127.0.0."), CONNECTIONS);
+    assert_eq!(told(0.0, "127.0.0.8"), 1, "peers are numbered from 1");
 }
 
 #[test]

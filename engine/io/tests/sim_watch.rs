@@ -1,8 +1,10 @@
 //! What the simulation does not let pass: each breach of the contract ends the run with the seed.
 
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use wsring_io::sim::{Config, Faults, Network, Peer, SimIo};
-use wsring_io::{CloseHow, Completion, Io, Op, Outgoing, Received, Socket};
+use wsring_io::{Appender, CloseHow, Completion, Io, Op, Outgoing, Received, Socket};
 
 /// A shard with one connection, which has sent it a byte.
 struct Scene {
@@ -32,6 +34,14 @@ impl Scene {
 
     fn send(&mut self, length: usize) {
         let bytes = Outgoing::Buffer { bytes: vec![b'x'; length], start: 0 };
+        self.io.submit(Op::Send { socket: self.socket, bytes, notify: false });
+    }
+
+    /// Sends a part of a segment of four bytes.
+    fn send_segment(&mut self, range: Range<u32>) {
+        let mut appender = Appender::new(100);
+        assert!(appender.append(&[b"four"]));
+        let bytes = Outgoing::Segment { segment: Rc::new(appender.segment().clone()), range, tag: 0 };
         self.io.submit(Op::Send { socket: self.socket, bytes, notify: false });
     }
 
@@ -70,6 +80,33 @@ fn a_second_send_while_one_is_pending() {
         scene.send(100);
         assert!(matches!(scene.turn()[..], [Completion::SendPending { .. }]));
         scene.send(1);
+        scene.turn();
+    });
+}
+
+#[test]
+fn a_second_send_of_a_segment_in_one_turn() {
+    check("a second send", |scene| {
+        scene.send_segment(0..4);
+        scene.send_segment(0..4);
+        scene.turn();
+    });
+}
+
+#[test]
+fn a_send_of_what_was_not_appended() {
+    check("not there", |scene| {
+        scene.send_segment(2..5);
+        scene.turn();
+    });
+}
+
+#[test]
+fn a_segment_while_a_send_is_pending() {
+    check("a second send", |scene| {
+        scene.send(100);
+        assert!(matches!(scene.turn()[..], [Completion::SendPending { .. }]));
+        scene.send_segment(0..4);
         scene.turn();
     });
 }

@@ -6,9 +6,10 @@ mod uring_support;
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
+use std::rc::Rc;
 use std::time::Duration;
 use uring_support::{Echo, Shard, config, connect, pattern, reset_on_close};
-use wsring_io::{Completion, Io, Op, Outgoing, ReceiveEnd, Socket};
+use wsring_io::{Appender, Completion, Io, Op, Outgoing, ReceiveEnd, Socket};
 
 const SHORT: Duration = Duration::from_millis(100);
 
@@ -98,6 +99,29 @@ fn a_second_send_in_a_turn_follows_the_first() {
     });
     shard.await_one(|completion| matches!(completion, Completion::SendDone { .. }).then_some(()));
     assert!(reading.join().unwrap() == [first, second, third].concat());
+}
+
+/// Nor may a segment's, which is kept only when it has to follow.
+#[test]
+fn a_segment_behind_a_pending_send_follows_it() {
+    let mut shard = Shard::accepting(&config());
+    let (mut peer, socket) = shard.pair();
+    let (first, second) = (pattern(15_000_000), pattern(700_001));
+    let mut appender = Appender::new(Appender::needed(second.len()));
+    assert!(appender.append(&[&second]));
+    let segment = Rc::new(appender.segment().clone());
+    shard.io.submit(send(socket, shared(&first)));
+    let range = 0..second.len() as u32;
+    shard.io.submit(send(socket, Outgoing::Segment { segment: segment.clone(), range, tag: 1 }));
+    assert_eq!(Rc::strong_count(&segment), 1, "what follows is a copy");
+    let reading = std::thread::spawn(move || {
+        let mut all = vec![0; 15_700_001];
+        peer.read_exact(&mut all).unwrap();
+        all
+    });
+    shard.await_one(|completion| matches!(completion, Completion::SendDone { .. }).then_some(()));
+    assert!(reading.join().unwrap() == [first, second].concat());
+    assert_eq!(shard.io.counters().sends_short, 0);
 }
 
 #[test]

@@ -8,7 +8,7 @@ mod uring_support;
 use contract::{Far, Size, World, contract};
 use socket2::SockRef;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 use wsring_io::uring::{Config, Mesh, Uring};
@@ -42,8 +42,13 @@ impl World for KernelWorld {
     }
 
     fn far(&mut self, shard: usize) -> FarStream {
+        self.far_from(shard, Ipv4Addr::UNSPECIFIED.into())
+    }
+
+    fn far_from(&mut self, shard: usize, address: IpAddr) -> FarStream {
         let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
         socket.set_recv_buffer_size(8192).unwrap();
+        socket.bind(&SocketAddr::new(address, 0).into()).unwrap();
         let connected = socket.connect(&self.addresses[shard].into());
         let stream = TcpStream::from(socket);
         stream.set_nonblocking(true).unwrap();

@@ -6,12 +6,13 @@ mod uring_support;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::rc::Rc;
 use std::time::Duration;
 use uring_support::{
     Echo, PATIENCE, Shard, config, connect, echo_on_a_thread, listener, listener_with, pattern,
 };
 use wsring_io::uring::Config;
-use wsring_io::{CloseHow, Completion, Io, Op, Outgoing, ReceiveEnd, Socket};
+use wsring_io::{Appender, CloseHow, Completion, Io, Op, Outgoing, ReceiveEnd, Socket, Time};
 
 fn peer_with_receive_buffer(address: SocketAddr, bytes: usize) -> TcpStream {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
@@ -175,6 +176,44 @@ fn a_small_completion_queue_overflows_without_loss() {
     }
     assert!(shard.io.counters().overflows > 0, "the queue was large enough to test nothing");
     assert_eq!(shard.io.counters().stale, 0);
+}
+
+/// However many sends a turn has and however small the queues are: each that is short is told in the
+/// very next turn, before what its peer says after it.
+#[test]
+fn every_short_send_is_told_in_its_turn() {
+    const PEERS: usize = 100;
+    const LENGTH: u32 = 1 << 23;
+    let small = Config { submission_entries: 8, completion_entries: 16, ..config() };
+    let mut shard = Shard::accepting(&small);
+    let mut peers: Vec<_> = (0..PEERS).map(|_| connect(shard.address)).collect();
+    let sockets: Vec<_> = (0..PEERS).map(|_| shard.accepted()).collect();
+    let mut appender = Appender::new(Appender::needed(LENGTH as usize));
+    assert!(appender.append(&[&pattern(LENGTH as usize)]));
+    let segment = Rc::new(appender.segment().clone());
+    let mut completions = Vec::new();
+    for round in 0..3 {
+        for (tag, &socket) in (0..).zip(&sockets) {
+            shard.io.submit(Op::ReceiveStart(socket));
+            let bytes = Outgoing::Segment { segment: segment.clone(), range: 0..LENGTH, tag };
+            shard.io.submit(Op::Send { socket, bytes, notify: false });
+        }
+        peers.iter_mut().for_each(|peer| peer.write_all(b"and now?").unwrap());
+        shard.io.turn(Some(Time(0)), &mut completions).unwrap();
+        let mut told = vec![0; PEERS];
+        for completion in completions.drain(..) {
+            match completion {
+                Completion::SendShort { socket, tag, unsent, .. } => {
+                    assert!(sockets[tag as usize] == socket && unsent.end == LENGTH && !unsent.is_empty());
+                    told[tag as usize] += 1;
+                }
+                Completion::Received { buffer, .. } => shard.io.release(buffer),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(told, [1; PEERS], "in round {round}");
+        assert_eq!(Rc::strong_count(&segment), 1);
+    }
 }
 
 /// While the shard holds every buffer nothing is lost, nothing spins, and release alone resumes it.

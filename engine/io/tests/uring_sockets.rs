@@ -8,7 +8,7 @@ mod uring_support;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
-use uring_support::{Shard, config, connect, listener, pattern};
+use uring_support::{Shard, config, connect, listener, pattern, reset_on_close};
 use wsring_io::uring::Config;
 use wsring_io::{CloseHow, Completion, Connect, Io, Op, Outgoing, ReceiveEnd, Socket, Time};
 
@@ -89,6 +89,18 @@ fn nothing_but_closed_follows_a_close() {
         }
         assert!(seen_closed);
     }
+}
+
+#[test]
+fn a_peer_that_has_reset_has_no_address() {
+    let mut shard = Shard::accepting(&config());
+    let (peer, socket) = shard.pair();
+    reset_on_close(&peer);
+    drop(peer);
+    shard.io.submit(Op::PeerAddress(socket));
+    assert!(matches!(shard.next(), Completion::PeerAddress { address: None, .. }));
+    shard.io.submit(close(socket, CloseHow::Fin));
+    assert!(matches!(shard.next(), Completion::Closed { .. }));
 }
 
 #[test]

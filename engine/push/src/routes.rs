@@ -1,6 +1,6 @@
 //! What the server serves.
 
-use wsring::{Conn, Handler, HttpRequest, Message, Response, Server, Topic};
+use wsring::{Conn, Error, Handler, HttpRequest, Message, Response, Server, Topic};
 
 /// The page at `/`.
 const PAGE: &str = include_str!("page.html");
@@ -9,14 +9,15 @@ const PAGE: &str = include_str!("page.html");
 const ECHO_SUBPROTOCOLS: &[&str] = &["echo"];
 
 /// Adds all routes.
-pub(crate) fn add(server: Server) -> Server {
-    let everybody = server.topic();
-    server
+pub(crate) fn add(server: Server) -> Result<Server, Error> {
+    let everybody = server.topic("broadcast")?;
+    let server = server
         .get("/", page)
         .get("/healthz", |_| Response::text(200, "ok\n"))
         .get("/readyz", |_| Response::text(200, "ok\n"))
         .websocket("/echo", |upgrade| upgrade.subprotocol(ECHO_SUBPROTOCOLS).accept(echo))
-        .websocket("/broadcast", move |upgrade| upgrade.accept(Member { everybody: everybody.clone() }))
+        .websocket("/broadcast", move |upgrade| upgrade.accept(Member { everybody: everybody.clone() }));
+    Ok(server)
 }
 
 fn page(_request: &HttpRequest<'_>) -> Response {

@@ -15,7 +15,7 @@ use wsring::{Server, SimdLevel};
 pub(crate) fn serve(options: &Config, access: Access) -> Result<(), Box<dyn std::error::Error>> {
     let mut signals = Signals::new([SIGTERM, SIGINT])?;
     let server = options.listen.iter().fold(Server::new().settings(options.settings()), Server::listen);
-    let running = routes::add(server).start()?;
+    let running = routes::add(server)?.start()?;
     for address in running.addresses() {
         let shards = running.connections().len();
         let simd = SimdLevel::detect();

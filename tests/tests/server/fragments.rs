@@ -48,7 +48,7 @@ impl Stage {
         let (to, outcomes) = channel();
         let mut made = None;
         let server = serve(settings(), |server| {
-            let topic = server.topic();
+            let topic = server.topic("news").unwrap();
             made = Some(topic.clone());
             server.websocket("/", move |upgrade| {
                 upgrade.accept(Obeys { topic: topic.clone(), outcomes: to.clone() })

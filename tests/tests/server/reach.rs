@@ -66,12 +66,16 @@ impl Handler for Member {
 
     fn message(&mut self, conn: &mut Conn<'_>, message: Message<'_>) {
         match message.payload().first() {
-            Some(b'-') => conn.publish_to_others(&self.0, message.kind(), message.payload()),
+            Some(b'-') => {
+                let _ = conn.publish_to_others(&self.0, message.kind(), message.payload());
+            }
             Some(b'?') => {
                 conn.unsubscribe(&self.0);
                 let _ = conn.send_text("left");
             }
-            _ => conn.publish(&self.0, message.kind(), message.payload()),
+            _ => {
+                let _ = conn.publish(&self.0, message.kind(), message.payload());
+            }
         }
     }
 }
@@ -80,7 +84,7 @@ impl Handler for Member {
 fn a_topic_reaches_its_subscribers_on_all_shards_once_and_in_order() {
     let mut made = None;
     let server = serve(Settings { shards: Some(2), ..settings() }, |server| {
-        let topic = server.topic();
+        let topic = server.topic("news").unwrap();
         made = Some(topic.clone());
         topic.publish(Kind::Text, b"before the start: to nobody");
         server.websocket("/", move |upgrade| upgrade.accept(Member(topic.clone())))
@@ -117,7 +121,7 @@ fn a_topic_reaches_its_subscribers_on_all_shards_once_and_in_order() {
 #[test]
 fn a_subscriber_that_is_gone_leaves_no_trace_for_who_comes_in_its_place() {
     let server = serve(settings(), |server| {
-        let topic = server.topic();
+        let topic = server.topic("news").unwrap();
         server
             .websocket("/member", move |upgrade| upgrade.accept(Member(topic.clone())))
             .websocket("/alone", |upgrade| upgrade.accept(wsring_tests::served::echo))

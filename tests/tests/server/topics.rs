@@ -17,7 +17,7 @@ fn publishing_all_the_time_does_not_keep_a_server_from_starting() {
             .listen("127.0.0.1:0")
             .settings(Settings { shards: Some(2), ..settings() })
             .websocket("/", |upgrade| upgrade.accept(echo));
-        let topic = server.topic();
+        let topic = server.topic("news").unwrap();
         let over = AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(|| {
@@ -69,8 +69,12 @@ impl Handler for Between {
 
     fn message(&mut self, conn: &mut Conn<'_>, message: Message<'_>) {
         match message.payload().first() {
-            Some(b'-') => conn.publish_to_others(&self.other, message.kind(), message.payload()),
-            _ => conn.publish(&self.other, message.kind(), message.payload()),
+            Some(b'-') => {
+                let _ = conn.publish_to_others(&self.other, message.kind(), message.payload());
+            }
+            _ => {
+                let _ = conn.publish(&self.other, message.kind(), message.payload());
+            }
         }
     }
 }
@@ -79,7 +83,7 @@ impl Handler for Between {
 fn with_members() -> (Served, Topic) {
     let mut made = None;
     let server = serve(Settings { shards: Some(2), ..settings() }, |server| {
-        let topic = server.topic();
+        let topic = server.topic("news").unwrap();
         made = Some(topic.clone());
         server
             .websocket("/member", move |upgrade| upgrade.accept(Member(topic.clone())))
@@ -93,7 +97,7 @@ fn a_handler_publishes_to_the_subscribers_of_another_server_and_to_nobody_else()
     let (other_server, other) = with_members();
     // The first topic of each server, so that their names within the servers are the same.
     let server = serve(settings(), |server| {
-        let own = server.topic();
+        let own = server.topic("news").unwrap();
         server
             .websocket("/", move |upgrade| upgrade.accept(Between { own: own.clone(), other: other.clone() }))
     });
@@ -157,7 +161,7 @@ fn a_connection_of_a_client_subscribes_to_nothing() {
     let (to, ends) = channel();
     let mut made = None;
     let server = serve(settings(), |server| {
-        made = Some(server.topic());
+        made = Some(server.topic("news").unwrap());
         server.websocket("/", move |upgrade| upgrade.accept(Tells(to.clone())))
     });
     let client = Client::start(settings()).unwrap();

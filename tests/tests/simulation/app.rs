@@ -149,7 +149,9 @@ impl Handler for Member {
                 let sent = self.send_in_fragments(conn, &message);
                 self.sent(was_open, sent);
             }
-            Duty::Room(topic) => conn.publish(topic, message.kind(), message.payload()),
+            Duty::Room(topic) => {
+                let _ = conn.publish(topic, message.kind(), message.payload());
+            }
         }
     }
 
@@ -188,7 +190,7 @@ fn client(upgrade: &Upgrade<'_>) -> usize {
 pub(crate) fn server(settings: Settings, shared: &Shared) -> Server {
     let policy = settings.slow_peer;
     let server = Server::new().settings(settings);
-    let room = Duty::Room(server.topic());
+    let room = Duty::Room(server.topic("news").unwrap());
     let member = |duty: Duty| {
         let shared = shared.clone();
         move |upgrade: Upgrade<'_>| -> Answer {

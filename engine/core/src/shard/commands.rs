@@ -3,7 +3,6 @@
 use super::session::{Phase, Stream};
 use super::{Command, Shard};
 use crate::upgrade::Decision;
-use bytes::Bytes;
 use wsring_io::{Io, Socket};
 
 impl<I: Io> Shard<I> {
@@ -23,6 +22,15 @@ impl<I: Io> Shard<I> {
         self.commands = commands;
     }
 
+    /// Carries out what handlers have asked for since.
+    pub(super) fn read_own_commands(&mut self) {
+        while !self.local.commands.is_empty() {
+            for command in std::mem::take(&mut self.local.commands) {
+                self.command(command);
+            }
+        }
+    }
+
     fn command(&mut self, command: Command) {
         match command {
             Command::Decide { socket, decision } => self.decide(socket, *decision),
@@ -32,7 +40,8 @@ impl<I: Io> Shard<I> {
                 });
             }
             Command::Close { socket, code, reason } => self.close(socket, code, &reason),
-            Command::Publish { topic, frame, except } => self.deliver(topic, &frame, except),
+            Command::Published(log) => self.local.fanout.published(&log, self.local.shard),
+            Command::Reschedule(socket) => self.reschedule(socket),
             Command::Connect { connect, opening } => self.connect(connect, opening),
             Command::AcceptResume => self.resume_accept(),
             Command::Drain(drain) => self.begin_drain(drain),
@@ -50,21 +59,9 @@ impl<I: Io> Shard<I> {
                 session.phase = Phase::Server(Stream::new(handler()));
                 let Some(number) = self.output(socket) else { return };
                 self.outputs.at(number).compose(|bytes| bytes.extend_from_slice(&head));
-                let after = self.hands(socket, |hands| hands.opened(false, &mut early, None));
+                let after = self.hands(socket, |hands| hands.opened(&mut early, None));
                 self.after(socket, after);
             }
         }
-    }
-
-    /// A published frame, to every subscriber of this shard. No handler is called on the way, so that
-    /// the subscribers stay the same.
-    fn deliver(&mut self, topic: u64, frame: &Bytes, except: Option<Socket>) {
-        let Some(subscribers) = self.local.topics.remove(&topic) else { return };
-        for socket in &subscribers {
-            if Some(*socket) != except {
-                self.with_handler(*socket, |_, conn| conn.push_shared(frame));
-            }
-        }
-        self.local.topics.insert(topic, subscribers);
     }
 }

@@ -12,6 +12,9 @@ use wsring_proto::CloseCode;
 use wsring_proto::frame::Opcode;
 use wsring_proto::http::{Response, WriteAs};
 
+/// Keeps proxies from forgetting a silent event stream; readers pass over it (HTML standard, section 9.2.6).
+const EVENTS_COMMENT: &[u8] = b":\n\n";
+
 /// What a connection's deadlines come to at some tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Due {
@@ -29,6 +32,8 @@ enum Due {
     Idle,
     /// It has lived as long as it may.
     Lifetime,
+    /// Its handler wants to be called.
+    Timer,
 }
 
 impl<I: Io> Shard<I> {
@@ -70,6 +75,10 @@ impl<I: Io> Shard<I> {
             Due::Lifetime => {
                 self.close(socket, CloseCode::GOING_AWAY, "connected for the longest time allowed")
             }
+            Due::Timer => {
+                session.timer = Tick(0);
+                self.with_handler(socket, |handler, conn| handler.timer(conn));
+            }
         }
         self.reschedule(socket);
     }
@@ -80,6 +89,16 @@ impl<I: Io> Shard<I> {
     }
 
     fn ping(&mut self, socket: Socket) {
+        if let Some(session) = self.table.get(socket)
+            && matches!(session.phase, Phase::Events(_))
+        {
+            // Nothing answers it: that it can be sent has to do. Broken connections say so in the end.
+            session.clock.heard = self.local.tick;
+            self.with_handler(socket, |_, conn| {
+                let _ = conn.send_raw(EVENTS_COMMENT);
+            });
+            return;
+        }
         let payload: [u8; PING_BYTES] = self.local.now.0.to_be_bytes();
         self.with_handler(socket, |_, conn| conn.append(Opcode::Ping, &payload));
         if let Some(session) = self.table.get(socket) {
@@ -129,6 +148,7 @@ fn due(session: &Session, settings: &Settings, now: Tick) -> Due {
     let candidates = [
         settings.lifetime_max.map(|max| (clock.opened.after(max), Due::Lifetime)),
         settings.idle_timeout.map(|timeout| (clock.message.after(timeout), Due::Idle)),
+        (session.timer.0 != 0).then_some((session.timer, Due::Timer)),
         pinged.then(|| (clock.ping.after(settings.pong_timeout), Due::NoPong)),
         settings.ping_interval.filter(|_| !pinged).map(|interval| (clock.heard.after(interval), Due::Ping)),
     ];

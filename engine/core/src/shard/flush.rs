@@ -20,6 +20,10 @@ impl<I: Io> Shard<I> {
         let output = self.outputs.at(number);
         let Some(session) = self.table.get(socket) else { return output.discard(&mut self.io) };
         session.output = 0;
+        if session.topics.behind > 0 && session.takes_messages() {
+            // A message in fragments may just have come to its end.
+            self.local.fanout.is_hungry(&mut session.topics, socket);
+        }
         if session.is_closing() || session.half_closed {
             return output.discard(&mut self.io);
         }
@@ -39,7 +43,14 @@ impl<I: Io> Shard<I> {
                 session.flow.push(super::output::copy_out(&mut self.io, buffer, range));
                 self.check_high_water(socket);
             }
-            Shape::One(bytes) => {
+            Shape::One(mut bytes) => {
+                if let Outgoing::Segment { .. } = bytes {
+                    // Nothing of a log is kept: who waits is behind, and is not given any.
+                    debug_assert!(false, "messages from a log for a connection that waits");
+                    let mut copy = self.io.spare();
+                    append(&mut self.io, &mut copy, bytes);
+                    bytes = Outgoing::Buffer { bytes: copy, start: 0 };
+                }
                 session.flow.push(bytes);
                 self.check_high_water(socket);
             }
@@ -84,6 +95,9 @@ impl<I: Io> Shard<I> {
         let Some(session) = self.table.get(socket) else { return };
         if session.flow.is_blocked() {
             return;
+        }
+        if session.topics.behind > 0 {
+            self.local.fanout.is_hungry(&mut session.topics, socket);
         }
         if session.ending {
             // What this turn has added, a Close perhaps, is still to be sent.

@@ -2,9 +2,8 @@
 
 use super::Local;
 use super::output::Output;
-use super::session::{Phase, Session};
+use super::session::{Lent, Phase, Session};
 use crate::cluster::ConnectionId;
-use crate::conn::Conn;
 use crate::route::Routes;
 use wsring_proto::Resources;
 
@@ -60,23 +59,9 @@ impl Hands<'_> {
 
     /// The connection's opening is done: its handler takes over, and `rest` is the first input.
     /// `base` is where that begins in the receive buffer, if it lies there.
-    pub(super) fn opened(&mut self, client: bool, rest: &mut [u8], base: Option<usize>) -> After {
-        let id = self.id();
-        let handler = match &mut self.session.phase {
-            Phase::Server(stream) => &mut stream.handler,
-            Phase::Client(stream) => &mut stream.handler,
-            _ => return After::Lost,
-        };
-        let mut conn = Conn {
-            id,
-            client,
-            answers: false,
-            flow: &mut self.session.flow,
-            topics: &mut self.session.topics,
-            output: self.output,
-            local: self.local,
-        };
-        if let Some(handler) = handler {
+    pub(super) fn opened(&mut self, rest: &mut [u8], base: Option<usize>) -> After {
+        let Lent { mut conn, phase, .. } = self.session.lend(self.output, self.local, false);
+        if let Some(handler) = phase.handler() {
             handler.open(&mut conn);
         }
         if rest.is_empty() {

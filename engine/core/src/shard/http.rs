@@ -6,8 +6,10 @@
 use super::hands::{After, Hands};
 use super::session::{Http, Phase, Stream};
 use crate::limits::UNSENT_ANSWERS_BYTES_MAX;
+use crate::reply::{Events, Reply};
 use crate::route::{Endpoint, HttpRequest, Params};
 use crate::upgrade::{Upgrade, Verdict};
+use std::net::IpAddr;
 use wsring_proto::handshake::Offer;
 use wsring_proto::http::{self, Body, Refusal, Request, Response, WriteAs};
 
@@ -19,6 +21,8 @@ enum Step {
     Next(usize),
     /// Accepted as a WebSocket.
     Switch { taken: usize },
+    /// Answered with a stream of events.
+    Stream,
     /// The decision comes later.
     Deferred { taken: usize },
     /// Answered, and this was the last request.
@@ -67,8 +71,9 @@ impl Hands<'_> {
                 }
                 Step::Switch { taken } => {
                     *at += taken;
-                    return self.opened(false, &mut input[*at..], stays.then_some(*at));
+                    return self.opened(&mut input[*at..], stays.then_some(*at));
                 }
+                Step::Stream => return self.opened(&mut [], None),
                 Step::Deferred { taken } => {
                     self.session.phase = Phase::Deferred(input[*at + taken..].to_vec());
                     return After::Open;
@@ -141,8 +146,10 @@ impl Hands<'_> {
                 return self.upgrade(request, endpoint, params, taken);
             }
             if let Some(route) = endpoint.http(request.method()) {
-                let response = route(&HttpRequest { request, params, body });
-                return self.respond(request, &response, taken);
+                return match route(&HttpRequest { request, params, body, peer: self.peer() }) {
+                    Reply::Response(response) => self.respond(request, &response, taken),
+                    Reply::Events(events) => self.stream_events(request, events),
+                };
             }
         }
         match self.no_route(request) {
@@ -167,6 +174,10 @@ impl Hands<'_> {
         Some(no_such_method(request, endpoint))
     }
 
+    fn peer(&self) -> Option<IpAddr> {
+        self.local.peers.get(&self.session.socket.slot()).copied()
+    }
+
     fn upgrade(
         &mut self,
         request: &Request<'_>,
@@ -180,7 +191,7 @@ impl Hands<'_> {
             Err(refusal) => return self.refuse(refusal),
         };
         let remote = self.local.cluster.remote(self.id());
-        match route(Upgrade::new(request, offer, params, remote)).0 {
+        match route(Upgrade::new(request, offer, params, remote, self.peer())).0 {
             Verdict::Accept { head, handler } => {
                 self.output.compose(|bytes| bytes.extend_from_slice(&head));
                 self.session.phase = Phase::Server(Stream::new(handler));
@@ -189,6 +200,16 @@ impl Hands<'_> {
             Verdict::Deferred => Step::Deferred { taken },
             Verdict::Reject(response) => self.reject(&response),
         }
+    }
+
+    /// Begins a stream of events. What the client sends after its request is thrown away.
+    fn stream_events(&mut self, request: &Request<'_>, events: Events) -> Step {
+        self.output.compose(|bytes| events.head.write_open_ended(bytes));
+        if request.write_as().head_only {
+            return Step::Over(After::Finish);
+        }
+        self.session.phase = Phase::Events(Some(events.handler));
+        Step::Stream
     }
 
     fn respond(&mut self, request: &Request<'_>, response: &Response, taken: usize) -> Step {

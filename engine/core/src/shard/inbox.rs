@@ -3,10 +3,11 @@
 use crate::CloseCode;
 use crate::client::Opening;
 use crate::running::Drain;
+use crate::topic::log::Log;
 use crate::upgrade::Decision;
 use bytes::Bytes;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use wsring_io::{Connect, Socket, Waker};
 use wsring_proto::Kind;
 
@@ -18,8 +19,10 @@ pub(crate) enum Command {
     Send { socket: Socket, kind: Kind, payload: Bytes },
     /// Begin the closing handshake of one connection.
     Close { socket: Socket, code: CloseCode, reason: String },
-    /// A finished frame for all subscribers of a topic.
-    Publish { topic: u64, frame: Bytes, except: Option<Socket> },
+    /// A log has grown. At most one is on its way for each log and shard.
+    Published(Arc<Log>),
+    /// A connection's handler has set its timer.
+    Reschedule(Socket),
     /// Open a connection.
     Connect { connect: Connect, opening: Box<Opening> },
     /// There is room again in some table.
@@ -83,7 +86,6 @@ impl std::fmt::Debug for Inbox {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
     use std::sync::atomic::AtomicUsize;
     use wsring_io::Wake;
 

@@ -1,10 +1,8 @@
 //! From a receive buffer to the session and back: what is in it, and what stays in it as output.
 
 use super::hands::{After, Hands};
-use super::session::Phase;
+use super::session::{Lent, Phase};
 use super::{Local, Shard};
-use crate::cluster::ConnectionId;
-use crate::conn::Conn;
 use crate::handler::Closed;
 use std::ops::Range;
 use std::panic::AssertUnwindSafe;
@@ -89,20 +87,11 @@ impl<I: Io> Shard<I> {
         tracing::error!(shard = self.local.shard, "a handler panicked; its connection is closed");
         self.local.frames.clear();
         let (Some(number), Some(session)) = (self.output(socket), self.table.get(socket)) else { return };
-        let (client, handler) = match &mut session.phase {
-            Phase::Server(stream) => (false, stream.handler.take()),
-            Phase::Client(stream) => (true, stream.handler.take()),
-            _ => return self.end(socket, CloseHow::Reset),
-        };
-        let mut conn = Conn {
-            id: ConnectionId { shard: self.local.shard as u32, socket },
-            client,
-            answers: false,
-            flow: &mut session.flow,
-            topics: &mut session.topics,
-            output: self.outputs.at(number),
-            local: &mut self.local,
-        };
+        if !matches!(session.phase, Phase::Server(_) | Phase::Client(_) | Phase::Events(_)) {
+            return self.end(socket, CloseHow::Reset);
+        }
+        let Lent { mut conn, phase, .. } = session.lend(self.outputs.at(number), &mut self.local, false);
+        let handler = phase.take_handler();
         conn.append_close(CloseReason { code: Some(CloseCode::INTERNAL_ERROR), reason: "" });
         // Dropping what has panicked may panic again.
         guarded(|| drop(handler));
@@ -128,9 +117,13 @@ impl<I: Io> Shard<I> {
         if !session.flow.close_sent || session.clock.limit.0 != 0 {
             return;
         }
-        match &mut session.phase {
-            Phase::Server(stream) => stream.protocol.sent_close(),
-            Phase::Client(stream) => stream.protocol.sent_close(),
+        match session.phase {
+            Phase::Server(_) | Phase::Client(_) => session.phase.sent_close(),
+            // There is no handshake to end an event stream with.
+            Phase::Events(_) => {
+                self.hang_up(socket, &Closed::LOST);
+                return self.finish(socket);
+            }
             _ => return,
         }
         self.limit(socket, timeout);

@@ -16,7 +16,7 @@ impl<I: Io> Shard<I> {
 
     /// Topics that have a subscriber here.
     pub fn topics(&self) -> usize {
-        self.local.topics.len()
+        self.local.fanout.logs()
     }
 
     /// The speaker.

@@ -1,13 +1,15 @@
 //! What handlers may reach of their shard.
 
 use super::Command;
+use super::fanout::Fanout;
 use super::wheel::{self, Tick};
 use crate::cluster::Cluster;
 use crate::settings::Settings;
 use hashbrown::HashMap;
+use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
-use wsring_io::{Socket, Time};
+use wsring_io::Time;
 use wsring_proto::Masking;
 
 /// Everything that a handler may reach of its shard beside its own connection.
@@ -22,8 +24,12 @@ pub(crate) struct Local {
     pub(crate) input_stays: Option<usize>,
     /// What handlers asked for that concerns other connections of the shard.
     pub(crate) commands: Vec<Command>,
-    /// Subscribers by topic.
-    pub(crate) topics: HashMap<u64, Vec<Socket>>,
+    /// Topics, and who is subscribed to them.
+    pub(crate) fanout: Fanout,
+    /// Where connections come from, by their places, when that is asked for.
+    pub(crate) peers: HashMap<u32, IpAddr>,
+    /// Messages received.
+    pub(crate) messages: u64,
     pub(crate) started: Time,
     pub(crate) now: Time,
     pub(crate) tick: Tick,
@@ -33,16 +39,5 @@ impl Local {
     /// The tick in which `time` lies.
     pub(crate) fn tick_of(&self, time: Time) -> Tick {
         wheel::tick_between(self.started, time)
-    }
-
-    /// Takes a connection out of a topic's subscribers.
-    pub(crate) fn leave(&mut self, topic: u64, socket: Socket) {
-        let Some(subscribers) = self.topics.get_mut(&topic) else { return };
-        if let Some(position) = subscribers.iter().position(|other| *other == socket) {
-            subscribers.swap_remove(position);
-        }
-        if subscribers.is_empty() {
-            self.topics.remove(&topic);
-        }
     }
 }

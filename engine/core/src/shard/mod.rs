@@ -5,6 +5,7 @@
 //!          act on each                     protocol, handlers; output gathers per connection
 //!          read the inbox                  other threads: decisions, publishes, connects, drain
 //!          run what is due                 pings, timeouts
+//!          fan out                         what was published, straight from the logs
 //!          flush                           one send per connection that has output
 //! ```
 //!
@@ -13,9 +14,12 @@
 //! (what happens to received bytes), `stream` (what a WebSocket does with them) and `flush`.
 
 mod accept;
+mod address;
 mod commands;
 mod drain;
 mod due;
+mod fanout;
+mod figures;
 mod flush;
 mod hands;
 mod http;
@@ -31,10 +35,12 @@ mod stream;
 mod table;
 mod wheel;
 
+pub(crate) use fanout::{Circle, Survey};
 pub(crate) use inbox::{Command, Inbox};
 pub(crate) use local::Local;
 pub(crate) use output::Output;
 pub(crate) use start::start_shards;
+pub(crate) use wheel::Tick;
 
 use crate::cluster::{Cluster, ConnectionId};
 use crate::conn::Conn;
@@ -45,13 +51,15 @@ use crate::running::DrainReport;
 use crate::settings::Settings;
 use accept::Accept;
 use drain::Draining;
+use fanout::{Fanout, Rest};
 use hashbrown::HashMap;
 use output::Outputs;
-use session::{Phase, Session};
+use session::{Lent, Phase, Session};
 use std::collections::{HashMap as StdHashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Instant;
 use table::Table;
-use wheel::{Tick, Wheel};
+use wheel::Wheel;
 use wsring_io::{CloseHow, Completion, Io, Op, ReceiveEnd, Received, Socket, Time};
 use wsring_proto::{Masking, Resources};
 
@@ -90,8 +98,12 @@ pub struct Shard<I: Io> {
     completions: Vec<Completion>,
     commands: Vec<Command>,
     due: Vec<u32>,
+    /// Copies of messages that connections stopped in, in this turn.
+    rests: Vec<Rest>,
     /// When deadlines were last looked at.
     ran_due: Time,
+    /// Of all timed turns.
+    turn_nanoseconds: u64,
 }
 
 impl<I: Io> Shard<I> {
@@ -104,7 +116,9 @@ impl<I: Io> Shard<I> {
             frames: Vec::new(),
             input_stays: None,
             commands: Vec::new(),
-            topics: HashMap::new(),
+            fanout: Fanout::default(),
+            peers: HashMap::new(),
+            messages: 0,
             started: now,
             now,
             tick: Tick(0),
@@ -128,7 +142,9 @@ impl<I: Io> Shard<I> {
             completions: Vec::new(),
             commands: Vec::new(),
             due: Vec::new(),
+            rests: Vec::new(),
             ran_due: now,
+            turn_nanoseconds: 0,
         }
     }
 
@@ -150,12 +166,14 @@ impl<I: Io> Shard<I> {
     /// The ring is broken.
     pub fn turn(&mut self) -> std::io::Result<Option<DrainReport>> {
         let deadline = earliest(self.wheel.next(), self.draining.as_ref().and_then(Draining::next));
-        let deadline = earliest(deadline, self.accept_again);
+        let deadline = earliest(earliest(deadline, self.accept_again), self.next_upkeep());
+        let deadline = if self.local.fanout.is_pressing() { Some(self.local.now) } else { deadline };
         let deadline = earliest(deadline, self.openings_due.front().map(|(due, _)| *due));
         let mut completions = std::mem::take(&mut self.completions);
         self.io.turn(deadline, &mut completions)?;
         self.local.now = self.io.now();
         self.local.tick = self.wheel.tick(self.local.now);
+        let began = self.samples_turn().then(Instant::now);
         while let Some(long) = self.io.spare_long() {
             self.resources.give(long);
         }
@@ -173,7 +191,11 @@ impl<I: Io> Shard<I> {
             self.run_openings_due();
         }
         self.drain_on();
+        self.upkeep_on();
+        self.read_own_commands();
+        self.fan_out();
         self.flush();
+        self.tell_figures(began);
         Ok(self.report())
     }
 
@@ -195,7 +217,11 @@ impl<I: Io> Shard<I> {
             Completion::SendPending { socket, unsent } => self.send_pending(socket, unsent),
             Completion::SendProgress { socket, unsent } => self.send_progress(socket, unsent),
             Completion::SendDone { socket } => self.send_done(socket),
+            Completion::SendShort { socket, tag, segment, unsent } => {
+                self.send_short(socket, &segment, unsent, tag);
+            }
             Completion::SendFailed { socket, .. } => self.lost(socket),
+            Completion::PeerAddress { socket, address } => self.peer_address(socket, address),
             Completion::Closed { socket } => self.closed(socket),
             Completion::Woken => {}
         }
@@ -206,6 +232,9 @@ impl<I: Io> Shard<I> {
             self.local.cluster.closed(self.local.shard);
             self.io.submit(Op::Close { socket, how: CloseHow::Reset });
             return;
+        }
+        if matches!(phase, Phase::Http(_)) && self.local.settings.wants_addresses() {
+            self.io.submit(Op::PeerAddress(socket));
         }
         let mut session = Session::new(socket, phase, self.local.tick);
         session.clock.limit = self.local.tick.after(self.local.settings.handshake_timeout);
@@ -221,6 +250,8 @@ impl<I: Io> Shard<I> {
             Phase::Server(_) | Phase::Client(_) | Phase::Http(_) | Phase::Opening(..) => {
                 self.input(socket, buffer);
             }
+            // Whoever reads events has nothing to say.
+            Phase::Events(_) => self.io.release(buffer),
             Phase::Deferred(pending) => {
                 let input = self.io.bytes(&buffer);
                 pending.extend_from_slice(session.transport.open(input));
@@ -268,13 +299,10 @@ impl<I: Io> Shard<I> {
     fn hang_up(&mut self, socket: Socket, closed: &Closed<'_>) {
         let id = ConnectionId { shard: self.local.shard as u32, socket };
         let Some(session) = self.table.get(socket) else { return };
-        let handler = match &mut session.phase {
-            Phase::Server(stream) => stream.handler.take(),
-            Phase::Client(stream) => stream.handler.take(),
-            Phase::Opening(..) => return self.opening_failed(socket, crate::client::OpenFailure::Lost),
-            _ => None,
-        };
-        if let Some(mut handler) = handler {
+        if let Phase::Opening(..) = session.phase {
+            return self.opening_failed(socket, crate::client::OpenFailure::Lost);
+        }
+        if let Some(mut handler) = session.phase.take_handler() {
             // The handler is dropped in there too.
             input::guarded(move || handler.close(id, closed));
         }
@@ -322,14 +350,13 @@ impl<I: Io> Shard<I> {
             _ => {}
         }
         session.flow = crate::flow::Flow::default();
-        for topic in std::mem::take(&mut session.topics) {
-            self.local.leave(topic, socket);
-        }
+        self.local.unsubscribe_all(&mut session.topics);
         self.wheel.remove(socket.slot());
         self.io.submit(Op::Close { socket, how });
     }
 
     fn closed(&mut self, socket: Socket) {
+        self.forget_address(socket);
         if self.table.remove(socket).is_some() {
             self.local.cluster.closed(self.local.shard);
         }
@@ -348,8 +375,8 @@ impl<I: Io> Shard<I> {
         let session = self.table.get(socket)?;
         if session.output == 0 {
             session.output = self.outputs.open(socket) as u32 + 1;
-            self.outputs.at(session.output as usize - 1).prepare(&mut self.io);
         }
+        self.outputs.at(session.output as usize - 1).prepare(&mut self.io);
         Some(session.output as usize - 1)
     }
 
@@ -357,21 +384,8 @@ impl<I: Io> Shard<I> {
     fn with_handler(&mut self, socket: Socket, call: impl FnOnce(&mut dyn Handler, &mut Conn<'_>)) {
         let Some(number) = self.output(socket) else { return };
         let Some(session) = self.table.get(socket) else { return };
-        let (handler, client) = match &mut session.phase {
-            Phase::Server(stream) => (&mut stream.handler, false),
-            Phase::Client(stream) => (&mut stream.handler, true),
-            _ => return,
-        };
-        let Some(handler) = handler else { return };
-        let mut conn = Conn {
-            id: ConnectionId { shard: self.local.shard as u32, socket },
-            client,
-            answers: false,
-            flow: &mut session.flow,
-            topics: &mut session.topics,
-            output: self.outputs.at(number),
-            local: &mut self.local,
-        };
+        let Lent { mut conn, phase, .. } = session.lend(self.outputs.at(number), &mut self.local, false);
+        let Some(handler) = phase.handler() else { return };
         match input::guarded(|| call(handler.as_mut(), &mut conn)) {
             Some(()) => self.note_close(socket),
             None => self.panicked(socket),

@@ -103,7 +103,7 @@ impl Hands<'_> {
                 let mut handler = (opening.handler)();
                 handler.agreed(&agreement);
                 self.session.phase = Phase::Client(Stream::new(handler));
-                self.opened(true, &mut answer[end..], None)
+                self.opened(&mut answer[end..], None)
             }
         }
     }

@@ -1,7 +1,6 @@
 //! The output of one turn: what every connection has to send, gathered until the turn ends.
 
-use crate::limits::{COALESCE_BYTES_MAX, SHARED_COPY_BYTES_MAX};
-use bytes::Bytes;
+use crate::limits::{COALESCE_BYTES_MAX, LOG_JOIN_BYTES_MAX};
 use std::ops::Range;
 use wsring_io::{Io, Outgoing, Received, Socket};
 
@@ -11,14 +10,14 @@ const OUTPUTS_KEPT_MIN: usize = 256;
 /// How many small turns in a row make it shorter by half.
 const SMALL_TURNS_MAX: u32 = 256;
 
-/// What one connection sends this turn. The parts go out in this order: `input`, or `shared`; then
+/// What one connection sends this turn. The parts go out in this order: `input`, or `log`; then
 /// `pieces`; then `bytes`.
 #[derive(Debug, Default)]
 pub(crate) struct Output {
     /// Frames that lie in a receive buffer, side by side.
     input: Option<(Received, Range<usize>)>,
-    /// A frame that others send too, as long as it is alone.
-    shared: Option<Bytes>,
+    /// Messages in a log, as long as they are alone.
+    log: Option<Outgoing>,
     /// Finished parts that are too long to be copied together.
     pieces: Vec<Outgoing>,
     /// Frames composed here.
@@ -54,32 +53,35 @@ impl Output {
 
     /// Composes further output.
     pub(crate) fn compose<T>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
-        if let Some(shared) = self.shared.take() {
-            self.settle(shared);
-        }
+        self.settle();
         let before = self.bytes.len();
         let result = write(&mut self.bytes);
         self.length += self.bytes.len() - before;
         result
     }
 
-    /// Adds a frame that others send too.
-    pub(crate) fn push_shared(&mut self, frame: Bytes) {
+    /// Adds messages that lie in a log. False when they have to wait for another turn: there is other output,
+    /// and together they are too long to be copied.
+    pub(crate) fn push_log(&mut self, messages: Outgoing) -> bool {
         if self.is_empty() {
-            self.length = frame.len();
-            self.shared = Some(frame);
-        } else if frame.len() <= SHARED_COPY_BYTES_MAX {
-            self.compose(|bytes| bytes.extend_from_slice(&frame));
-        } else {
-            self.push(Outgoing::Shared(frame));
+            self.length = messages.len();
+            self.log = Some(messages);
+            return true;
         }
+        if self.length + messages.len() > LOG_JOIN_BYTES_MAX {
+            return false;
+        }
+        if let Outgoing::Segment { segment, range, .. } = &messages {
+            self.compose(|bytes| {
+                bytes.extend_from_slice(segment.bytes(range.start as usize..range.end as usize))
+            });
+        }
+        true
     }
 
     /// Adds a long part as it is.
     pub(crate) fn push(&mut self, piece: Outgoing) {
-        if let Some(shared) = self.shared.take() {
-            self.settle(shared);
-        }
+        self.settle();
         self.length += piece.len();
         self.seal();
         self.pieces.push(piece);
@@ -89,16 +91,13 @@ impl Output {
     pub(crate) fn take<I: Io>(&mut self, io: &mut I) -> Shape {
         let length = std::mem::take(&mut self.length);
         let alone = self.pieces.is_empty();
-        match (&self.input, &self.shared, self.bytes.is_empty()) {
+        match (&self.input, &self.log, self.bytes.is_empty()) {
             (None, None, true) if alone => Shape::Nothing,
             (Some(_), None, true) if alone => match self.input.take() {
                 Some((buffer, range)) => Shape::One(Outgoing::Received { buffer, range }),
                 None => Shape::Nothing,
             },
-            (None, Some(_), true) if alone => match self.shared.take() {
-                Some(shared) => Shape::One(Outgoing::Shared(shared)),
-                None => Shape::Nothing,
-            },
+            (None, Some(_), true) if alone => self.log.take().map_or(Shape::Nothing, Shape::One),
             (None, None, false) if alone => {
                 Shape::One(Outgoing::Buffer { bytes: std::mem::take(&mut self.bytes), start: 0 })
             }
@@ -114,8 +113,8 @@ impl Output {
         if let Some((buffer, range)) = self.input.take() {
             append(io, &mut all, Outgoing::Received { buffer, range });
         }
-        if let Some(shared) = self.shared.take() {
-            all.extend_from_slice(&shared);
+        if let Some(log) = self.log.take() {
+            append(io, &mut all, log);
         }
         self.pieces.drain(..).for_each(|piece| append(io, &mut all, piece));
         all.append(&mut self.bytes);
@@ -128,9 +127,7 @@ impl Output {
         if let Some((buffer, range)) = self.input.take() {
             each(copy_out(io, buffer, range));
         }
-        if let Some(shared) = self.shared.take() {
-            each(Outgoing::Shared(shared));
-        }
+        self.settle();
         self.seal();
         self.pieces.drain(..).for_each(each);
     }
@@ -141,7 +138,7 @@ impl Output {
         if let Some((buffer, _)) = self.input.take() {
             io.release(buffer);
         }
-        self.shared = None;
+        self.log = None;
         self.pieces.clear();
         self.bytes.clear();
     }
@@ -161,11 +158,11 @@ impl Output {
         }
     }
 
-    fn settle(&mut self, shared: Bytes) {
-        if shared.len() <= SHARED_COPY_BYTES_MAX {
-            self.bytes.extend_from_slice(&shared);
-        } else {
-            self.pieces.push(Outgoing::Shared(shared));
+    /// Messages in a log are not alone any more: they are copied, so that they need not be looked after
+    /// should a part of them be left.
+    fn settle(&mut self) {
+        if let Some(Outgoing::Segment { segment, range, .. }) = self.log.take() {
+            self.bytes.extend_from_slice(segment.bytes(range.start as usize..range.end as usize));
         }
     }
 
@@ -197,6 +194,9 @@ pub(super) fn append<I: Io>(io: &mut I, bytes: &mut Vec<u8>, piece: Outgoing) {
             io.restore(piece);
         }
         Outgoing::Shared(piece) => bytes.extend_from_slice(&piece),
+        Outgoing::Segment { segment, range, .. } => {
+            bytes.extend_from_slice(segment.bytes(range.start as usize..range.end as usize));
+        }
     }
 }
 

@@ -6,8 +6,12 @@
 //!   flow        output that waits for a slow peer
 //! ```
 
+use super::fanout::Circle;
 use super::wheel::Tick;
+use super::{Local, Output};
 use crate::client::Opening;
+use crate::cluster::ConnectionId;
+use crate::conn::{Conn, Wire};
 use crate::flow::Flow;
 use crate::handler::Handler;
 use crate::limits::IDLE_BYTES_MAX;
@@ -24,7 +28,9 @@ pub(crate) struct Session {
     pub(crate) flow: Flow,
     pub(crate) clock: Clock,
     /// Topics it is subscribed to.
-    pub(crate) topics: Vec<u64>,
+    pub(crate) topics: Circle,
+    /// When its handler wants to be called; 0: not.
+    pub(crate) timer: Tick,
     /// Once all output is out the transport is closed.
     pub(crate) ending: bool,
     /// The peer has sent its last byte.
@@ -72,6 +78,8 @@ pub(crate) enum Phase {
     Server(Stream<Server>),
     /// A WebSocket that we opened.
     Client(Stream<Client>),
+    /// An event stream: the answer to an HTTP request, without an end.
+    Events(Option<Box<dyn Handler>>),
     /// What arrives is thrown away until the peer closes or a deadline passes.
     Lingering {
         /// Thrown away so far.
@@ -100,6 +108,43 @@ pub(crate) struct Stream<R: Role> {
 impl<R: Role> Stream<R> {
     pub(crate) fn new(handler: Box<dyn Handler>) -> Self {
         Self { protocol: Connection::new(), handler: Some(handler) }
+    }
+}
+
+/// See [`Session::lend`].
+pub(crate) struct Lent<'a> {
+    pub(crate) conn: Conn<'a>,
+    pub(crate) phase: &'a mut Phase,
+    pub(crate) clock: &'a mut Clock,
+}
+
+impl Phase {
+    /// The handler that is still to be told of things.
+    pub(crate) fn handler(&mut self) -> Option<&mut Box<dyn Handler>> {
+        self.handler_slot()?.as_mut()
+    }
+
+    /// Takes the handler: nothing is told to it any more.
+    pub(crate) fn take_handler(&mut self) -> Option<Box<dyn Handler>> {
+        self.handler_slot()?.take()
+    }
+
+    fn handler_slot(&mut self) -> Option<&mut Option<Box<dyn Handler>>> {
+        match self {
+            Self::Server(stream) => Some(&mut stream.handler),
+            Self::Client(stream) => Some(&mut stream.handler),
+            Self::Events(handler) => Some(handler),
+            _ => None,
+        }
+    }
+
+    /// Our own Close is among the output.
+    pub(crate) fn sent_close(&mut self) {
+        match self {
+            Self::Server(stream) => stream.protocol.sent_close(),
+            Self::Client(stream) => stream.protocol.sent_close(),
+            _ => {}
+        }
     }
 }
 
@@ -132,11 +177,46 @@ impl Session {
             transport: Transport::Plain,
             flow: Flow::default(),
             clock: Clock { opened: now, heard: now, message: now, ..Clock::default() },
-            topics: Vec::new(),
+            topics: Circle::default(),
+            timer: Tick(0),
             ending: false,
             peer_ended: false,
             half_closed: false,
         }
+    }
+
+    /// The connection as its handler sees it, and apart from it what the handler does not: where it stands,
+    /// and its clock. `answers`: what it sends now answers what the peer has sent.
+    #[inline]
+    pub(crate) fn lend<'a>(
+        &'a mut self,
+        output: &'a mut Output,
+        local: &'a mut Local,
+        answers: bool,
+    ) -> Lent<'a> {
+        let wire = match self.phase {
+            Phase::Client(_) => Wire::Client,
+            Phase::Events(_) => Wire::Events,
+            _ => Wire::Server,
+        };
+        let conn = Conn {
+            id: ConnectionId { shard: local.shard as u32, socket: self.socket },
+            wire,
+            answers,
+            flow: &mut self.flow,
+            topics: &mut self.topics,
+            timer: &mut self.timer,
+            output,
+            local,
+        };
+        Lent { conn, phase: &mut self.phase, clock: &mut self.clock }
+    }
+
+    /// Whether messages from logs can be sent to it in this turn: it waits for nothing, and is not in the
+    /// middle of a message of its own.
+    #[inline]
+    pub(crate) fn takes_messages(&self) -> bool {
+        self.is_open_stream() && !self.flow.is_blocked() && !self.flow.fragmenting
     }
 
     /// Whether its Close was submitted: nothing may be asked of its socket any more, since `Closed`
@@ -150,6 +230,7 @@ impl Session {
         let open = match &self.phase {
             Phase::Server(stream) => stream.handler.is_some(),
             Phase::Client(stream) => stream.handler.is_some(),
+            Phase::Events(handler) => handler.is_some(),
             _ => false,
         };
         open && !self.flow.close_sent && !self.ending

@@ -2,7 +2,7 @@
 
 use super::Local;
 use super::hands::{After, Hands};
-use super::session::{Clock, Phase, Stream};
+use super::session::{Clock, Lent, Phase, Stream};
 use super::wheel::Tick;
 use crate::conn::Conn;
 use crate::handler::{Closed, Handler};
@@ -18,19 +18,8 @@ impl Hands<'_> {
     /// Input of an open WebSocket, either role.
     #[inline]
     pub(super) fn stream(&mut self, input: &mut [u8]) -> After {
-        let id = self.id();
-        let client = matches!(self.session.phase, Phase::Client(_));
-        let mut conn = Conn {
-            id,
-            client,
-            answers: true,
-            flow: &mut self.session.flow,
-            topics: &mut self.session.topics,
-            output: self.output,
-            local: self.local,
-        };
-        let clock = &mut self.session.clock;
-        match &mut self.session.phase {
+        let Lent { mut conn, phase, clock } = self.session.lend(self.output, self.local, true);
+        match phase {
             Phase::Server(stream) => take(stream, clock, input, &mut conn, self.resources),
             Phase::Client(stream) => take(stream, clock, input, &mut conn, self.resources),
             _ => After::Lost,
@@ -54,6 +43,7 @@ fn take<R: Role>(
         match event {
             Event::Message(message) => {
                 clock.message = conn.local.tick;
+                conn.local.messages += 1;
                 if let Some(handler) = handler {
                     handler.message(conn, message);
                 }

@@ -1,7 +1,7 @@
 //! What each operation does at the start of a turn.
 
-use super::link::{End, Owner};
-use super::shard::{Accepting, SimIo};
+use super::link::{End, LISTENERS, Owner};
+use super::shard::{Accepting, SimIo, slot};
 use super::state::State;
 use super::table::{Found, Pending, Phase, Receive};
 use crate::{CloseHow, Completion, Connect, Op, Outgoing, Socket};
@@ -26,10 +26,17 @@ impl SimIo {
             Op::Connect(connect) => self.connect(&connect, completions),
             Op::ReceiveStart(socket) => self.receive_start(socket),
             Op::ReceiveStop(socket) => self.receive_stop(socket),
+            Op::PeerAddress(socket) => self.peer_address(socket, completions),
             Op::Send { socket, bytes, notify } => self.send(socket, bytes, notify, completions),
-            Op::HandOver { socket, shard } => self.hand_over(socket, shard),
+            Op::HandOver { socket, shard } => {
+                self.hand_over(socket, shard);
+                forget(socket, completions);
+            }
             Op::HalfClose(socket) => self.fail(&format!("{socket:?}: no half-close was offered")),
-            Op::Close { socket, how } => self.close(socket, how),
+            Op::Close { socket, how } => {
+                self.close(socket, how);
+                forget(socket, completions);
+            }
         }
     }
 
@@ -66,7 +73,8 @@ impl SimIo {
                 }
                 None => {
                     let listener = state.listener_at(connect.to);
-                    state.connect(listener, owner)
+                    let from = connect.from.map_or(LISTENERS, |from| from.ip());
+                    state.connect(listener, owner, from)
                 }
             }
         };
@@ -97,6 +105,16 @@ impl SimIo {
         }
     }
 
+    fn peer_address(&mut self, socket: Socket, completions: &mut Vec<Completion>) {
+        let Found::Open(entry) = self.find(socket) else { return };
+        let end = entry.end;
+        let mut state = self.network.state();
+        let (now, chance) = (state.now, state.faults.no_address);
+        let is_unknown = state.random.chance(chance) || state.incoming(end).is_reset(now);
+        let address = (!is_unknown).then(|| state.peer_address(end));
+        completions.push(Completion::PeerAddress { socket, address });
+    }
+
     fn send(&mut self, socket: Socket, bytes: Outgoing, notify: bool, completions: &mut Vec<Completion>) {
         self.check_range(&bytes);
         let turn = self.counters.turns;
@@ -118,16 +136,7 @@ impl SimIo {
                 }
             }
             Attempt::Part { count, put_off } => {
-                self.counters.sends_pending += 1;
-                let bytes = self.own(bytes);
-                let unsent = bytes.len() - count;
-                if let Found::Open(entry) = self.find(socket) {
-                    entry.pending = Some(Pending { bytes, sent: count });
-                }
-                if put_off {
-                    self.again.push(socket.slot());
-                }
-                completions.push(Completion::SendPending { socket, unsent });
+                completions.push(self.fell_short(socket, bytes, count, put_off));
             }
             Attempt::Failed(errno) => {
                 self.put_away(bytes);
@@ -142,6 +151,9 @@ impl SimIo {
             Outgoing::Received { buffer, range } => &self.buffers.bytes(buffer)[range.clone()],
             Outgoing::Buffer { bytes, start } => &bytes[*start..],
             Outgoing::Shared(bytes) => bytes,
+            Outgoing::Segment { segment, range, .. } => {
+                segment.bytes(range.start as usize..range.end as usize)
+            }
         };
         let rest = &rest[sent..];
         if rest.is_empty() {
@@ -159,6 +171,25 @@ impl SimIo {
                 if count == rest.len() { Attempt::Done } else { Attempt::Part { count, put_off } }
             }
         }
+    }
+
+    /// Keeps a send of which `count` bytes went out, or gives it up when the shard has its bytes anyway.
+    fn fell_short(&mut self, socket: Socket, bytes: Outgoing, count: usize, put_off: bool) -> Completion {
+        if let Outgoing::Segment { segment, range, tag } = bytes {
+            self.counters.sends_short += 1;
+            let unsent = range.start + count as u32..range.end;
+            return Completion::SendShort { socket, tag, segment, unsent };
+        }
+        let unsent = bytes.len() - count;
+        self.counters.sends_pending += 1;
+        let bytes = self.own(bytes);
+        if let Found::Open(entry) = self.find(socket) {
+            entry.pending = Some(Pending { bytes, sent: count });
+        }
+        if put_off {
+            self.again.push(socket.slot());
+        }
+        Completion::SendPending { socket, unsent }
     }
 
     /// Frees the receive buffer of a send that has to wait, so that slow peers hold none.
@@ -215,11 +246,19 @@ impl SimIo {
             }
             Outgoing::Buffer { bytes, start } => *start <= bytes.len(),
             Outgoing::Shared(_) => true,
+            Outgoing::Segment { segment, range, .. } => {
+                range.start <= range.end && range.end <= segment.state().bytes
+            }
         };
         if !is_sound {
             self.fail(&format!("a send of bytes that are not there: {bytes:?}"));
         }
     }
+}
+
+/// Takes back what this turn was about to report of a socket that ends here, as the ring does.
+fn forget(socket: Socket, completions: &mut Vec<Completion>) {
+    completions.retain(|completion| slot(completion) != Some(socket.slot()));
 }
 
 /// The errno of a connect that the faults let fail.

@@ -32,6 +32,8 @@ pub struct Faults {
     pub accept_ended: f64,
     /// A connect fails.
     pub connect_failed: f64,
+    /// A peer's address cannot be found out.
+    pub no_address: f64,
     /// How long whatever one end does takes to reach the other.
     pub delay: RangeInclusive<Duration>,
     /// Completions of different sockets come in any order, rather than in that of their slots.
@@ -51,6 +53,7 @@ impl Default for Faults {
             reset: 0.0,
             accept_ended: 0.0,
             connect_failed: 0.0,
+            no_address: 0.0,
             delay: Duration::ZERO..=Duration::ZERO,
             reorder: 0.0,
         }
@@ -75,6 +78,7 @@ impl Faults {
             connect_failed: drawn(random, 0.3),
             delay: drawn_delay(random),
             reorder: drawn(random, 1.0),
+            no_address: drawn(random, 0.3),
         }
     }
 

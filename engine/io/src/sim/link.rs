@@ -3,12 +3,15 @@
 use super::pipe::{Pipe, Taken};
 use super::state::{State, Target, Waiting};
 use crate::CloseHow;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// A connection.
 pub(super) struct Link {
     /// What each side sends.
     pipes: [Pipe; 2],
     owners: [Owner; 2],
+    /// Where each side is.
+    addresses: [IpAddr; 2],
 }
 
 /// One side of a connection: 0 connected, 1 was connected to.
@@ -35,18 +38,27 @@ pub(super) enum Owner {
     Nobody,
 }
 
+/// Where all listeners are, and shards connect from unless they say otherwise.
+pub(super) const LISTENERS: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
 /// What a listener holds before it refuses (`net.core.somaxconn`).
 const BACKLOG_MAX: usize = 4096;
 
 impl State {
     /// Opens a connection to a listener. Says the near end and when the answer is there; an error
     /// is the answer, and the connection is then broken from the start.
-    pub(super) fn connect(&mut self, listener: Option<usize>, owner: Owner) -> (End, u64, Result<(), i32>) {
+    pub(super) fn connect(
+        &mut self,
+        listener: Option<usize>,
+        owner: Owner,
+        from: IpAddr,
+    ) -> (End, u64, Result<(), i32>) {
         let open = listener.filter(|&listener| {
             let listener = &self.listeners[listener];
             listener.is_open && listener.backlog.len() < BACKLOG_MAX
         });
-        let near = self.open_link(owner, if open.is_some() { Owner::Waiting } else { Owner::Nobody });
+        let far = if open.is_some() { Owner::Waiting } else { Owner::Nobody };
+        let near = self.open_link(owner, far, from);
         let due = self.later();
         self.trace.bytes(b"connect");
         let Some(listener) = open else {
@@ -64,7 +76,7 @@ impl State {
 
     /// A near end that was never connected, for a connect that fails; and when the failure is known.
     pub(super) fn connect_in_vain(&mut self, owner: Owner) -> (End, u64) {
-        let near = self.open_link(owner, Owner::Nobody);
+        let near = self.open_link(owner, Owner::Nobody, LISTENERS);
         let due = self.later();
         self.post(due, Target::End(near));
         (near, due)
@@ -185,6 +197,12 @@ impl State {
         self.links.get(end.link)?.as_ref().map(|link| link.owners[end.side])
     }
 
+    /// Where the other side of `end` is.
+    pub(super) fn peer_address(&self, end: End) -> IpAddr {
+        let link = self.links[end.link].as_ref();
+        link.map_or(LISTENERS, |link| link.addresses[end.other().side])
+    }
+
     /// Gives `end` to somebody else, who is told to look.
     pub(super) fn set_owner(&mut self, end: End, owner: Owner) {
         if let Some(link) = &mut self.links[end.link] {
@@ -193,10 +211,11 @@ impl State {
         self.notify(Target::End(end));
     }
 
-    fn open_link(&mut self, near: Owner, far: Owner) -> End {
+    fn open_link(&mut self, near: Owner, far: Owner, from: IpAddr) -> End {
         let window = self.faults.window_bytes;
         let pipe = || Pipe::new(window);
-        let opened = Some(Link { pipes: [pipe(), pipe()], owners: [near, far] });
+        let opened =
+            Some(Link { pipes: [pipe(), pipe()], owners: [near, far], addresses: [from, LISTENERS] });
         let link = self.links_free.pop().unwrap_or(self.links.len());
         match self.links.get_mut(link) {
             Some(place) => *place = opened,

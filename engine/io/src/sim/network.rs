@@ -1,13 +1,13 @@
 //! The network as a test sees it.
 
 use super::faults::Faults;
-use super::link::{End, Owner};
+use super::link::{End, LISTENERS, Owner};
 use super::peer::{Peer, PeerListener};
 use super::shard::{Config, SimIo};
 use super::state::{Handed, Phase, State, Target};
 use crate::{CloseHow, Time};
 use std::cell::{RefCell, RefMut};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -38,17 +38,32 @@ impl Network {
         SimIo::new(self.clone(), index, listener, config)
     }
 
-    /// Connects a peer to a shard's listener. When that is closed the peer finds itself reset.
+    /// Connects a peer to a shard's listener. When that is closed the peer finds itself reset. The
+    /// first comes from 127.0.0.1, the second from 127.0.0.2, and after 254 round again.
     ///
     /// # Panics
     /// When there is no such shard.
     pub fn peer(&self, shard: usize) -> Peer {
+        let number = {
+            let mut state = self.state();
+            state.peers += 1;
+            state.peers - 1
+        };
+        // From 1 to 254.
+        self.peer_from(shard, Ipv4Addr::new(127, 0, 0, 1 + (number % 254) as u8).into())
+    }
+
+    /// As [`peer`](Self::peer), from an address that the test chooses.
+    ///
+    /// # Panics
+    /// When there is no such shard.
+    pub fn peer_from(&self, shard: usize, address: IpAddr) -> Peer {
         let end = {
             let mut state = self.state();
             let Some(listener) = state.doors.get(shard).map(|door| door.listener) else {
                 state.fail(&format!("a peer connects to shard {shard}, which does not exist"));
             };
-            state.connect(Some(listener), Owner::Waiting).0
+            state.connect(Some(listener), Owner::Waiting, address).0
         };
         Peer::new(self.clone(), end)
     }
@@ -165,7 +180,7 @@ impl State {
 pub(super) fn address_of(listener: usize) -> SocketAddr {
     let port = u16::try_from(listener).ok().and_then(|listener| PORT_FIRST.checked_add(listener));
     match port {
-        Some(port) => SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+        Some(port) => SocketAddr::new(LISTENERS, port),
         None => panic!("a network has fewer than 50,000 listeners"),
     }
 }

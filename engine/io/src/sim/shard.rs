@@ -7,6 +7,7 @@ use super::table::Table;
 use crate::{CloseHow, Completion, Counters, Io, Op, Outgoing, Received, Time, Waker};
 use std::cell::RefMut;
 use std::collections::VecDeque;
+use std::net::IpAddr;
 
 /// How large a simulated shard is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,7 +116,7 @@ impl SimIo {
         match bytes {
             Outgoing::Received { buffer, .. } => self.release(buffer),
             Outgoing::Buffer { bytes, .. } => self.restore(bytes),
-            Outgoing::Shared(_) => {}
+            Outgoing::Shared(_) | Outgoing::Segment { .. } => {}
         }
     }
 
@@ -147,9 +148,11 @@ impl Io for SimIo {
         let before = completions.len();
         self.counters.turns += 1;
         self.counters.enters += 1;
+        let mut reports = Vec::new();
         for op in std::mem::take(&mut self.ops) {
-            self.carry_out(op, completions);
+            self.carry_out(op, &mut reports);
         }
+        completions.append(&mut reports);
         self.collect(completions);
         let has_nothing = completions.len() == before && self.again.is_empty();
         // What it did may have reached a socket of its own.
@@ -246,7 +249,8 @@ fn may_swap(first: &Completion, second: &Completion) -> bool {
     }
 }
 
-fn slot(completion: &Completion) -> Option<u32> {
+/// The place that a report is about.
+pub(super) fn slot(completion: &Completion) -> Option<u32> {
     match words(completion)[1] {
         u64::MAX => None,
         socket => Some((socket >> 32) as u32),
@@ -269,8 +273,21 @@ fn words(completion: &Completion) -> [u64; 3] {
         Completion::SendProgress { socket, unsent } => [14, name(socket), *unsent as u64],
         Completion::SendDone { socket } => [8, name(socket), 0],
         Completion::SendFailed { socket, errno } => [9, name(socket), *errno as u64],
+        Completion::SendShort { socket, tag, unsent, .. } => {
+            [15 | u64::from(*tag) << 8, name(socket), unsent.len() as u64]
+        }
         Completion::Closed { socket } => [10, name(socket), 0],
+        Completion::PeerAddress { socket, address } => [16, name(socket), address_number(*address)],
         Completion::Woken => [11, NONE, 0],
+    }
+}
+
+/// Enough of an address to tell two runs apart.
+fn address_number(address: Option<IpAddr>) -> u64 {
+    match address {
+        Some(IpAddr::V4(address)) => address.to_bits().into(),
+        Some(IpAddr::V6(address)) => address.to_bits() as u64,
+        None => u64::MAX,
     }
 }
 

@@ -19,6 +19,8 @@ pub(super) struct State {
     pub(super) links_free: Vec<usize>,
     pub(super) listeners: Vec<Listener>,
     pub(super) doors: Vec<Door>,
+    /// How many peers were given an address by their number.
+    pub(super) peers: u64,
     events: BinaryHeap<Reverse<Event>>,
     events_posted: u64,
 }
@@ -117,6 +119,7 @@ impl State {
             links_free: Vec::new(),
             listeners: Vec::new(),
             doors: Vec::new(),
+            peers: 0,
             events: BinaryHeap::new(),
             events_posted: 0,
         }

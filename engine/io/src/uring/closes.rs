@@ -4,15 +4,11 @@
 //! keep it open and go on taking bytes. So first everything is cancelled and has reported its end,
 //! then the place is emptied, and only after that may it be filled again.
 
-#![expect(unsafe_code, reason = "owning a descriptor that the ring has made")]
-
 use super::Uring;
 use super::request::{self, Outcome, SocketOption};
 use super::slots::{Life, Receive};
 use super::token::{Kind, Token};
 use crate::{CloseHow, Completion, Socket};
-use std::net::{Shutdown, TcpStream};
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 
 impl Uring {
     pub(super) fn close(&mut self, socket: Socket, how: CloseHow) {
@@ -30,14 +26,6 @@ impl Uring {
             self.ring.push(request::cancel(Token::of(socket, Kind::SendPending)));
         }
         self.close_when_quiet(socket);
-    }
-
-    /// Sends FIN. The ring's own operation for it always runs in a kernel worker, so that a descriptor
-    /// is borrowed for an ordinary shutdown(2) instead.
-    pub(super) fn half_close(&mut self, socket: Socket) {
-        if self.slots.get_open(socket).is_some() {
-            self.ring.push(request::lend_descriptor(Token::of(socket, Kind::HalfClose)));
-        }
     }
 
     /// Submits the close when the last request on a draining socket is over.
@@ -114,16 +102,5 @@ impl Uring {
             self.counters.accepted += 1;
             self.ready.push(Completion::Accepted { socket });
         }
-    }
-}
-
-/// A descriptor was lent, or was not, for want of descriptors: then the FIN goes with the close.
-pub(super) fn half_close_completed(outcome: Outcome) {
-    if let Ok(descriptor) = outcome.value() {
-        // SAFETY: the kernel has just made this descriptor for this completion, which is looked at
-        // once, so that nobody else owns it.
-        let descriptor = unsafe { OwnedFd::from_raw_fd(descriptor as RawFd) };
-        // A connection that broke meanwhile says so by its receive.
-        let _ = TcpStream::from(descriptor).shutdown(Shutdown::Write);
     }
 }

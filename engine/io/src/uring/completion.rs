@@ -1,7 +1,7 @@
 //! What each answer of the kernel means.
 
 use super::Uring;
-use super::closes::half_close_completed;
+use super::lent::half_close_completed;
 use super::request::Outcome;
 use super::token::{Kind, Token};
 use io_uring::cqueue;
@@ -21,6 +21,7 @@ impl Uring {
             Kind::Accept => self.accept_completed(token.slot, outcome),
             Kind::Close => self.close_completed(token.socket()),
             Kind::HalfClose => half_close_completed(outcome),
+            Kind::PeerAddress => self.peer_address_completed(token.socket(), outcome),
             Kind::HandOver => self.hand_over_completed(token.socket(), outcome),
             Kind::HandedOver => self.hand_over_arrived(outcome),
             Kind::ConnectOpen => self.connect_opened(token.slot, outcome),

@@ -12,8 +12,9 @@
 //! | `setup`, `error` | sizes, flags, the check of the kernel, refusals |
 //! | `ring`, `request`, `token` | the queues and the system call; every request; its name |
 //! | `buffer_ring`, `receives` | receive buffers; arming, stopping, waiting for a buffer |
-//! | `sends` | outgoing bytes while the kernel reads them |
+//! | `sends`, `pending` | outgoing bytes while the kernel reads them; what is left of them |
 //! | `slots`, `closes` | what is known of each socket; its end |
+//! | `lent` | half-closes and peers' addresses, on descriptors that the ring lends |
 //! | `accepts`, `connects`, `mesh` | how sockets come, and go to other shards |
 //! | `bell`, `shutdown` | waking from other threads; ending with everything in flight |
 
@@ -24,7 +25,9 @@ mod closes;
 mod completion;
 mod connects;
 mod error;
+mod lent;
 mod mesh;
+mod pending;
 mod receives;
 mod request;
 mod ring;
@@ -220,6 +223,10 @@ impl Uring {
             }
             if rung {
                 self.ready.push(Completion::Woken);
+            }
+            if self.sends.submitted() > 0 {
+                // The kernel was busy and took only some: a turn ends with all of them decided.
+                self.flush()?;
             }
             self.now = clock();
             if !self.ready.is_empty() || deadline.is_some_and(|deadline| deadline <= self.now) {

@@ -3,15 +3,18 @@
 //! A send is first tried without waiting: when the enter that submits it returns, it is over, and no
 //! completion says so unless something is left. Until the completions of that enter were looked at,
 //! [`Sends`] keeps the bytes. What is left becomes a pending send, of which each socket has at most
-//! one; it keeps its bytes until its own completion.
+//! one; it keeps its bytes until its own completion. Only of a segment nothing is kept: the shard has
+//! it anyway, and is told what is left.
 
 #![expect(unsafe_code, reason = "vouching that the bytes of a send outlive it")]
 
 use super::Uring;
+use super::buffer_ring::Buffers;
+use super::pending::{Pending, Pendings, Rest};
 use super::request::{self, NOW_BYTES_MAX, Outcome, Report};
 use super::slots::{Life, PendingIndex};
 use super::token::{Kind, Token};
-use crate::{Completion, Outgoing, Socket};
+use crate::{Completion, Outgoing, Segment, Socket};
 use bytes::{Buf, Bytes};
 
 /// Vectors kept for [`Io::spare`](crate::Io::spare): how many, how large one may be, and all together.
@@ -30,8 +33,7 @@ pub(super) struct Sends {
     now: Vec<SendNow>,
     /// Number of the present batch of `now`; never 0, which no batch has.
     flush: u32,
-    pending: Vec<Option<Pending>>,
-    vacant: Vec<PendingIndex>,
+    pending: Pendings,
     spares: Vec<Vec<u8>>,
     spares_bytes: usize,
     long_spares: Vec<Vec<u8>>,
@@ -42,42 +44,12 @@ struct SendNow {
     bytes: Outgoing,
 }
 
-struct Pending {
-    /// What the kernel reads, from its start.
-    rest: Rest,
-    /// What was submitted, against the rules, while the rest was still going: it follows.
-    next: Vec<u8>,
-}
-
-/// Bytes left of a send; of a receive buffer, a copy, so that a slow peer holds no buffer.
-enum Rest {
-    Buffer { bytes: Vec<u8>, start: usize },
-    Shared(Bytes),
-}
-
-impl Rest {
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Buffer { bytes, start } => &bytes[*start..],
-            Self::Shared(bytes) => bytes,
-        }
-    }
-
-    fn advance(&mut self, sent: usize) {
-        match self {
-            Self::Buffer { start, .. } => *start += sent,
-            Self::Shared(bytes) => bytes.advance(sent),
-        }
-    }
-}
-
 impl Sends {
     pub(super) fn new() -> Self {
         Self {
             now: Vec::new(),
             flush: 1,
-            pending: Vec::new(),
-            vacant: Vec::new(),
+            pending: Pendings::new(),
             spares: Vec::new(),
             spares_bytes: 0,
             long_spares: Vec::new(),
@@ -91,7 +63,7 @@ impl Sends {
 
     /// How many sends are with the kernel beyond the enter that submitted them.
     pub(super) fn in_flight(&self) -> usize {
-        self.pending.len() - self.vacant.len()
+        self.pending.used()
     }
 
     pub(super) fn spare(&mut self) -> Vec<u8> {
@@ -122,29 +94,6 @@ impl Sends {
             self.spares.push(spare);
         }
     }
-
-    fn insert(&mut self, pending: Pending) -> PendingIndex {
-        let index = self.vacant.pop().unwrap_or_else(|| {
-            self.pending.push(None);
-            PendingIndex::new(self.pending.len() as u32 - 1)
-        });
-        self.pending[index.index() as usize] = Some(pending);
-        index
-    }
-
-    fn get(&mut self, index: PendingIndex) -> Option<&mut Pending> {
-        self.pending[index.index() as usize].as_mut()
-    }
-
-    fn remove(&mut self, index: PendingIndex) {
-        if let Some(pending) = self.pending[index.index() as usize].take() {
-            self.vacant.push(index);
-            self.restore(pending.next);
-            if let Rest::Buffer { bytes, .. } = pending.rest {
-                self.restore(bytes);
-            }
-        }
-    }
 }
 
 impl Uring {
@@ -166,7 +115,7 @@ impl Uring {
             None => self.recycle(bytes),
             Some(Some(index)) => self.append(index, bytes),
             Some(None) if bytes.len() > NOW_BYTES_MAX || !self.ring.has_room() => {
-                self.send_rest(socket, bytes, 0);
+                self.send_fell_short(socket, bytes, 0);
             }
             Some(None) => self.send_now(socket, bytes, notify),
         }
@@ -190,13 +139,9 @@ impl Uring {
         }
         let token = Token::indexed(self.sends.now.len() as u32, self.sends.flush, Kind::SendNow);
         let report = if notify { Report::Always } else { Report::Failure };
-        let content = match &bytes {
-            Outgoing::Received { buffer, range } => &self.buffers.bytes(buffer)[range.clone()],
-            Outgoing::Buffer { bytes, start } => &bytes[*start..],
-            Outgoing::Shared(bytes) => bytes,
-        };
-        // SAFETY: the bytes lie in a lent receive buffer or on the heap, where they stay when their
-        // owner moves; the owner goes to `now` in the next line, and `settle_sends` and
+        let content = content(&bytes, &self.buffers);
+        // SAFETY: the bytes lie in a lent receive buffer, in a segment, or on the heap, where they stay
+        // when their owner moves; the owner goes to `now` in the next line, and `settle_sends` and
         // `send_now_completed` are the only ones to take it out, after the enter has returned.
         let request = unsafe { request::send_now(socket.slot(), content, report, token) };
         self.sends.now.push(SendNow { socket, bytes });
@@ -233,8 +178,8 @@ impl Uring {
                 self.ready.push(Completion::SendDone { socket });
                 self.recycle(bytes);
             }
-            Ok(sent) => self.send_rest(socket, bytes, sent as usize),
-            Err(libc::EAGAIN | libc::EINTR) => self.send_rest(socket, bytes, 0),
+            Ok(sent) => self.send_fell_short(socket, bytes, sent as usize),
+            Err(libc::EAGAIN | libc::EINTR) => self.send_fell_short(socket, bytes, 0),
             Err(errno) => {
                 self.ready.push(Completion::SendFailed { socket, errno });
                 self.recycle(bytes);
@@ -242,9 +187,16 @@ impl Uring {
         }
     }
 
-    /// Goes on with a send of which `sent` bytes are out, waiting for room.
-    fn send_rest(&mut self, socket: Socket, bytes: Outgoing, sent: usize) {
+    /// Of a send `sent` bytes are out: goes on with the rest, waiting for room, or gives it up.
+    fn send_fell_short(&mut self, socket: Socket, bytes: Outgoing, sent: usize) {
         let rest = match bytes {
+            Outgoing::Segment { segment, range, tag } => {
+                let unsent = range.start + sent as u32..range.end;
+                self.counters.sends_short += 1;
+                // It is counted when it is sent again.
+                self.counters.bytes_sent -= unsent.len() as u64;
+                return self.ready.push(Completion::SendShort { socket, tag, segment, unsent });
+            }
             Outgoing::Received { buffer, range } => {
                 let mut copy = self.sends.spare();
                 copy.extend_from_slice(&self.buffers.bytes(&buffer)[range][sent..]);
@@ -257,8 +209,9 @@ impl Uring {
                 Rest::Shared(bytes)
             }
         };
-        let unsent = rest.bytes().len();
-        let index = self.sends.insert(Pending { rest, next: Vec::new() });
+        let pending = Pending::new(rest);
+        let unsent = pending.bytes().len();
+        let index = self.sends.pending.insert(pending);
         if let Some(slot) = self.slots.get(socket) {
             slot.pending = Some(index);
         }
@@ -268,12 +221,12 @@ impl Uring {
     }
 
     fn push_pending(&mut self, socket: Socket, index: PendingIndex) {
-        if let Some(pending) = self.sends.get(index) {
+        if let Some(pending) = self.sends.pending.get(index) {
             // SAFETY: the bytes are on the heap and belong to the entry of `pending`, which is
             // changed or removed only by `send_pending_completed`, when the completion has arrived,
             // or never, when the ring could not be ended in order (see shutdown.rs).
             let request =
-                unsafe { request::send_pending(pending.rest.bytes(), Token::of(socket, Kind::SendPending)) };
+                unsafe { request::send_pending(pending.bytes(), Token::of(socket, Kind::SendPending)) };
             self.ring.push(request);
         }
     }
@@ -291,7 +244,8 @@ impl Uring {
         if life == Life::Open
             && let Ok(sent) = result
         {
-            let unsent = self.count_off(index, sent as usize);
+            let pending = self.sends.pending.get(index);
+            let unsent = pending.map_or(0, |pending| pending.advance(sent as usize));
             if unsent > 0 {
                 if sent > 0 {
                     self.ready.push(Completion::SendProgress { socket, unsent });
@@ -299,7 +253,9 @@ impl Uring {
                 return self.push_pending(socket, index);
             }
         }
-        self.sends.remove(index);
+        if let Some(spare) = self.sends.pending.remove(index).and_then(Pending::into_spare) {
+            self.sends.restore(spare);
+        }
         if let Some(slot) = self.slots.get(socket) {
             slot.pending = None;
         }
@@ -310,27 +266,11 @@ impl Uring {
         }
     }
 
-    /// Counts `sent` bytes off a pending send; how many are still to go, what follows it included.
-    fn count_off(&mut self, index: PendingIndex, sent: usize) -> usize {
-        let Some(pending) = self.sends.get(index) else { return 0 };
-        pending.rest.advance(sent);
-        if pending.rest.bytes().is_empty() && !pending.next.is_empty() {
-            let next = std::mem::take(&mut pending.next);
-            pending.rest = Rest::Buffer { bytes: next, start: 0 };
-        }
-        pending.rest.bytes().len() + pending.next.len()
-    }
-
     /// Puts bytes behind a pending send. The shard should have kept them; but sent beside it they
     /// would mix with it in the stream, and dropped they would be missing from it.
     fn append(&mut self, index: PendingIndex, bytes: Outgoing) {
-        if let Some(pending) = self.sends.get(index) {
-            let content = match &bytes {
-                Outgoing::Received { buffer, range } => &self.buffers.bytes(buffer)[range.clone()],
-                Outgoing::Buffer { bytes, start } => &bytes[*start..],
-                Outgoing::Shared(bytes) => bytes,
-            };
-            pending.next.extend_from_slice(content);
+        if let Some(pending) = self.sends.pending.get(index) {
+            pending.append(content(&bytes, &self.buffers));
         }
         self.recycle(bytes);
     }
@@ -340,7 +280,20 @@ impl Uring {
         match bytes {
             Outgoing::Received { buffer, .. } => self.buffers.release(buffer),
             Outgoing::Buffer { bytes, .. } => self.sends.restore(bytes),
-            Outgoing::Shared(bytes) => drop(bytes),
+            Outgoing::Shared(_) | Outgoing::Segment { .. } => {}
         }
+    }
+}
+
+// A longer send could never go out at once, and would be reported as short each time.
+const _: () = assert!(Segment::CAPACITY_MAX <= NOW_BYTES_MAX);
+
+/// What is to be sent.
+fn content<'a>(bytes: &'a Outgoing, buffers: &'a Buffers) -> &'a [u8] {
+    match bytes {
+        Outgoing::Received { buffer, range } => &buffers.bytes(buffer)[range.clone()],
+        Outgoing::Buffer { bytes, start } => &bytes[*start..],
+        Outgoing::Shared(bytes) => bytes,
+        Outgoing::Segment { segment, range, .. } => segment.bytes(range.start as usize..range.end as usize),
     }
 }

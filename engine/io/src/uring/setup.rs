@@ -86,7 +86,8 @@ pub struct Capabilities {
     /// Bind and socket options as ring operations (6.11). Without them, outgoing connections are set
     /// up with ordinary system calls.
     pub socket_operations: bool,
-    /// A process descriptor for a direct one (6.8), with which a connection is half closed.
+    /// A process descriptor for a direct one (6.8), with which a connection is half closed and its
+    /// peer's address found out.
     pub half_close: bool,
 }
 

@@ -30,6 +30,8 @@ pub(super) enum Kind {
     Close,
     /// A process descriptor for a socket that is to be half closed; the result is that descriptor.
     HalfClose,
+    /// A process descriptor for a socket whose peer's address is asked for; the result is that descriptor.
+    PeerAddress,
     /// A socket on its way to another ring; its slot here.
     HandOver,
     /// A socket that came from another ring; the result is its slot.
@@ -47,13 +49,14 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Accept,
         Self::Receive,
         Self::SendNow,
         Self::SendPending,
         Self::Close,
         Self::HalfClose,
+        Self::PeerAddress,
         Self::HandOver,
         Self::HandedOver,
         Self::Bell,

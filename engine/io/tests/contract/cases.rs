@@ -1,6 +1,6 @@
 //! The cases, in the order of the vocabulary.
 
-use super::{Far, Size, Watched, World, pattern};
+use super::{Far, Size, Watched, World, addresses, pattern, segments};
 use bytes::Bytes;
 use std::time::Duration;
 use wsring_io::{CloseHow, Io, Op, Outgoing, ReceiveEnd, Socket};
@@ -14,6 +14,10 @@ pub(crate) fn all<W: World>() -> Vec<Case<W>> {
         ("listener_close_refuses", listener_close_refuses),
         ("connect_reaches_a_listener", connect_reaches_a_listener),
         ("connect_is_refused", connect_is_refused),
+        ("peers_have_addresses", addresses::are_told),
+        ("an_address_comes_before_the_bytes", addresses::come_first),
+        ("close_while_an_address_is_asked_for", addresses::are_dropped_by_a_close),
+        ("hand_over_while_an_address_is_asked_for", addresses::are_dropped_by_a_hand_over),
         ("receive_takes_everything_in_order", receive_takes_everything_in_order),
         ("receive_stops_and_starts", receive_stops_and_starts),
         ("receive_waits_for_buffers", receive_waits_for_buffers),
@@ -22,6 +26,9 @@ pub(crate) fn all<W: World>() -> Vec<Case<W>> {
         ("send_takes_every_kind_of_bytes", send_takes_every_kind_of_bytes),
         ("send_from_the_receive_buffer", send_from_the_receive_buffer),
         ("send_waits_for_a_slow_reader", send_waits_for_a_slow_reader),
+        ("send_from_a_segment", segments::goes_out),
+        ("a_short_send_is_the_shards", segments::falls_short),
+        ("close_after_a_short_send_is_quiet", segments::closes_quietly),
         ("send_and_close_keep_their_order", send_and_close_keep_their_order),
         ("hand_over_keeps_what_arrived", hand_over_keeps_what_arrived),
         ("hand_over_to_itself", hand_over_to_itself),
@@ -33,24 +40,24 @@ pub(crate) fn all<W: World>() -> Vec<Case<W>> {
     ]
 }
 
-fn shard<W: World>(world: &mut W) -> Watched<W::Io> {
+pub(super) fn shard<W: World>(world: &mut W) -> Watched<W::Io> {
     Watched::new(world.shard(Size::default()))
 }
 
 /// A shard, a peer of it, and the shard's socket, which receives.
-fn pair<W: World>(world: &mut W) -> (Watched<W::Io>, W::Far, Socket) {
+pub(super) fn pair<W: World>(world: &mut W) -> (Watched<W::Io>, W::Far, Socket) {
     let mut shard = shard(world);
     let far = world.far(0);
     let socket = shard.accept_and_receive();
     (shard, far, socket)
 }
 
-fn buffer(bytes: &[u8]) -> Outgoing {
+pub(super) fn buffer(bytes: &[u8]) -> Outgoing {
     Outgoing::Buffer { bytes: bytes.to_vec(), start: 0 }
 }
 
 /// Turns until the peer has read exactly these bytes.
-fn far_reads<I: Io>(shard: &mut Watched<I>, far: &mut impl Far, expected: &[u8]) {
+pub(super) fn far_reads<I: Io>(shard: &mut Watched<I>, far: &mut impl Far, expected: &[u8]) {
     let mut read = Vec::new();
     shard.until("the bytes at the peer", |_| {
         read.extend(far.read());
@@ -60,7 +67,7 @@ fn far_reads<I: Io>(shard: &mut Watched<I>, far: &mut impl Far, expected: &[u8])
 }
 
 /// Lets the peer write all of this and the shard receive it.
-fn far_writes<I: Io>(shard: &mut Watched<I>, far: &mut impl Far, socket: Socket, bytes: &[u8]) {
+pub(super) fn far_writes<I: Io>(shard: &mut Watched<I>, far: &mut impl Far, socket: Socket, bytes: &[u8]) {
     let mut written = 0;
     shard.until("the bytes at the shard", |shard| {
         written += far.write(&bytes[written..]);
@@ -69,7 +76,7 @@ fn far_writes<I: Io>(shard: &mut Watched<I>, far: &mut impl Far, socket: Socket,
     assert!(std::mem::take(&mut shard.seen(socket).bytes) == bytes, "bytes came that differ");
 }
 
-fn turns<I: Io>(shard: &mut Watched<I>, count: usize) {
+pub(super) fn turns<I: Io>(shard: &mut Watched<I>, count: usize) {
     (0..count).for_each(|_| shard.turn());
 }
 

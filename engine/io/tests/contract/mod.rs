@@ -4,12 +4,14 @@
 //! [`contract`] then runs every case of [`cases`] in a world of its own. The shards are held by
 //! [`Watched`], which checks the order of all reports by itself.
 
+mod addresses;
 mod cases;
+mod segments;
 mod watched;
 
 pub(crate) use watched::Watched;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use wsring_io::Io;
 
 /// A speaker's surroundings.
@@ -24,6 +26,9 @@ pub(crate) trait World {
 
     /// Connects a peer to a shard's listener, which may be closed.
     fn far(&mut self, shard: usize) -> Self::Far;
+
+    /// As [`far`](Self::far), from an address of loopback.
+    fn far_from(&mut self, shard: usize, address: IpAddr) -> Self::Far;
 
     /// Where a shard listens.
     fn address(&self, shard: usize) -> SocketAddr;

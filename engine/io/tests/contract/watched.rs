@@ -1,6 +1,7 @@
 //! A shard that checks what its speaker reports, and keeps it for the case to look at.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
 use std::time::Duration;
 use wsring_io::{CloseHow, Completion, Connect, Io, Op, Outgoing, ReceiveEnd, Received, Socket};
 
@@ -28,11 +29,21 @@ pub(crate) struct Seen {
     pub(crate) sends_done: usize,
     pub(crate) send_failed: Option<i32>,
     pub(crate) is_pending: bool,
+    /// What the last short send left over, until the case takes it.
+    pub(crate) short: Option<usize>,
+    /// The peer's address each time that it was told, and how many bytes had been received.
+    pub(crate) addresses: Vec<(Option<IpAddr>, usize)>,
+    /// How many more times it is to be told.
+    asked: usize,
     /// Of the pending send, as last reported.
     unsent: usize,
     is_receiving: bool,
     /// A send was submitted for the next turn; `Some(true)` when it is to be answered.
     fresh: Option<bool>,
+    /// Of a segment's send that was submitted for the next turn: its tag and length.
+    segment: Option<(u32, usize)>,
+    /// Something was reported in this turn.
+    is_reported: bool,
     is_closing: bool,
 }
 
@@ -63,7 +74,9 @@ impl<I: Io> Watched<I> {
         for completion in completions.drain(..) {
             self.note(completion);
         }
-        self.sockets.values_mut().for_each(|seen| seen.fresh = None);
+        for seen in self.sockets.values_mut() {
+            (seen.fresh, seen.segment, seen.is_reported) = (None, None, false);
+        }
         self.completions = completions;
     }
 
@@ -113,7 +126,15 @@ impl<I: Io> Watched<I> {
         let seen = self.seen(socket);
         assert!(!seen.is_pending && seen.fresh.is_none(), "the case sends one at a time");
         seen.fresh = Some(notify);
+        if let Outgoing::Segment { tag, .. } = bytes {
+            seen.segment = Some((tag, bytes.len()));
+        }
         self.io.submit(Op::Send { socket, bytes, notify });
+    }
+
+    pub(crate) fn ask_peer_address(&mut self, socket: Socket) {
+        self.seen(socket).asked += 1;
+        self.io.submit(Op::PeerAddress(socket));
     }
 
     /// Closes and waits for it.
@@ -158,6 +179,12 @@ impl<I: Io> Watched<I> {
                 self.connected.push((request, Ok(socket)));
             }
             Completion::ConnectFailed { request, errno } => self.connected.push((request, Err(errno))),
+            Completion::PeerAddress { socket, address } => {
+                let seen = self.active(socket, "an address");
+                assert!(seen.asked > 0, "{socket:?} was not asked for an address");
+                seen.asked -= 1;
+                seen.addresses.push((address, seen.bytes.len()));
+            }
             Completion::Received { socket, buffer } => self.received(socket, buffer),
             Completion::ReceiveEnded { socket, end } => {
                 let seen = self.active(socket, "an end");
@@ -165,11 +192,33 @@ impl<I: Io> Watched<I> {
                 seen.is_receiving = false;
                 seen.end = Some(end);
             }
+            Completion::Closed { socket } => {
+                let seen = self.sockets.remove(&socket);
+                assert!(seen.is_some_and(|seen| seen.is_closing), "{socket:?} closed of its own accord");
+                self.closed.push(socket);
+            }
+            Completion::Woken => self.woken += 1,
+            send => self.note_send(send),
+        }
+    }
+
+    fn note_send(&mut self, completion: Completion) {
+        match completion {
             Completion::SendPending { socket, unsent } => {
                 let seen = self.active(socket, "a pending send");
                 assert!(!seen.is_pending && seen.fresh.is_some(), "{socket:?} has nothing to be pending");
                 assert!(unsent > 0, "{socket:?} waits for nothing");
+                assert_eq!(seen.segment, None, "{socket:?} keeps nothing of a segment");
                 (seen.is_pending, seen.unsent) = (true, unsent);
+            }
+            Completion::SendShort { socket, tag, unsent, .. } => {
+                let unsent = unsent.len();
+                let is_reported = self.seen(socket).is_reported;
+                let seen = self.active(socket, "a short send");
+                assert!(!is_reported, "{socket:?}: a short send is reported before what follows it");
+                let (sent, length) = seen.segment.take().expect("a segment was sent");
+                assert!(tag == sent && (1..=length).contains(&unsent), "{socket:?}: {unsent} of {length}");
+                (seen.short, seen.fresh) = (Some(unsent), None);
             }
             Completion::SendProgress { socket, unsent } => {
                 let seen = self.active(socket, "a send's progress");
@@ -189,12 +238,7 @@ impl<I: Io> Watched<I> {
                 (seen.is_pending, seen.fresh) = (false, None);
                 seen.send_failed = Some(errno);
             }
-            Completion::Closed { socket } => {
-                let seen = self.sockets.remove(&socket);
-                assert!(seen.is_some_and(|seen| seen.is_closing), "{socket:?} closed of its own accord");
-                self.closed.push(socket);
-            }
-            Completion::Woken => self.woken += 1,
+            other => unreachable!("{other:?} is not of a send"),
         }
     }
 
@@ -210,12 +254,15 @@ impl<I: Io> Watched<I> {
     fn active(&mut self, socket: Socket, what: &str) -> &mut Seen {
         let seen = self.seen(socket);
         assert!(!seen.is_closing, "{what} of {socket:?}, which is closing");
+        seen.is_reported = true;
         seen
     }
 
     fn received(&mut self, socket: Socket, buffer: Received) {
         assert!(!buffer.is_empty(), "an empty piece");
-        assert!(self.seen(socket).is_receiving, "{socket:?} receives nothing");
+        let seen = self.seen(socket);
+        assert!(seen.is_receiving, "{socket:?} receives nothing");
+        seen.is_reported = true;
         let bytes = self.io.bytes(&buffer).to_vec();
         assert_eq!(bytes.len(), buffer.len());
         self.seen(socket).bytes.extend(bytes);

@@ -84,7 +84,11 @@ impl Echo {
                 let connection = self.connections.remove(&socket);
                 assert!(connection.is_some_and(|connection| connection.is_closing));
             }
-            Completion::Connected { .. } | Completion::ConnectFailed { .. } | Completion::Woken => {
+            Completion::Connected { .. }
+            | Completion::ConnectFailed { .. }
+            | Completion::SendShort { .. }
+            | Completion::PeerAddress { .. }
+            | Completion::Woken => {
                 panic!("nobody asked for {completion:?}")
             }
         }

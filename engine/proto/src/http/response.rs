@@ -94,11 +94,7 @@ impl Response {
         // RFC 9110 sections 8.6, 15.3.5 and 15.4.5: neither has content, and 204 has no Content-Length.
         let bodiless = matches!(self.status, 204 | 304);
         out.reserve(256 + self.lines.len() + self.body.len());
-        out.extend_from_slice(b"HTTP/1.1 ");
-        push_decimal(out, usize::from(self.status));
-        out.push(b' ');
-        out.extend_from_slice(phrase(self.status).as_bytes());
-        out.extend_from_slice(b"\r\n");
+        self.write_status(out);
         if !bodiless {
             if !self.content_type.is_empty() {
                 push_line(out, "Content-Type", self.content_type.as_bytes());
@@ -113,6 +109,26 @@ impl Response {
         if !bodiless && !how.head_only {
             out.extend_from_slice(&self.body);
         }
+    }
+
+    /// Appends the head of an answer whose body goes on until the connection closes (RFC 9112 section 6.3).
+    /// The body is not written.
+    pub fn write_open_ended(&self, out: &mut Vec<u8>) {
+        self.write_status(out);
+        if !self.content_type.is_empty() {
+            push_line(out, "Content-Type", self.content_type.as_bytes());
+        }
+        out.extend_from_slice(&self.lines);
+        self.write_connection(out, WriteAs { head_only: false, close: true });
+        out.extend_from_slice(b"\r\n");
+    }
+
+    fn write_status(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"HTTP/1.1 ");
+        push_decimal(out, usize::from(self.status));
+        out.push(b' ');
+        out.extend_from_slice(phrase(self.status).as_bytes());
+        out.extend_from_slice(b"\r\n");
     }
 
     /// Adds a header of the library's own.

@@ -1,0 +1,130 @@
+//! The end of a turn: news go to all that are ready for it.
+
+use super::super::{Local, Shard};
+use super::Fanout;
+use super::feed::{Batch, Feed, Step};
+use crate::limits::LOG_JOIN_BYTES_MAX;
+use crate::topic::registry::Registry;
+use std::rc::Rc;
+use wsring_io::{Appender, Io, Outgoing};
+
+impl<I: Io> Shard<I> {
+    /// Sends what was published, and lets those catch up that have room.
+    pub(in crate::shard) fn fan_out(&mut self) {
+        let mut news = std::mem::take(&mut self.local.fanout.news);
+        for number in news.drain(..) {
+            self.send_out(number);
+        }
+        // What is left to do was noted anew.
+        news.append(&mut self.local.fanout.news);
+        self.local.fanout.news = news;
+        self.feed_hungry();
+    }
+
+    fn send_out(&mut self, number: u32) {
+        let Local { fanout, cluster, .. } = &mut self.local;
+        let Some(feed) = &mut fanout.feeds[number as usize] else { return };
+        feed.has_news = false;
+        match feed.step(cluster.registry()) {
+            Step::Nothing => {}
+            Step::Batch(batch) => {
+                let batch = join(batch, feed, cluster.registry());
+                self.deliver(number, &batch);
+            }
+            Step::Overtaken(oldest) => fanout.overtake(number, oldest, &mut self.table),
+        }
+        let Local { fanout, cluster, .. } = &mut self.local;
+        let Some(feed) = &fanout.feeds[number as usize] else { return };
+        if feed.has_more(cluster.registry()) {
+            fanout.has_news(number);
+        }
+    }
+
+    /// Sends a batch to everyone who is ready; who cannot take it falls behind.
+    fn deliver(&mut self, number: u32, batch: &Batch) {
+        let Fanout { feeds, subscriptions, hungry, .. } = &mut self.local.fanout;
+        let Some(feed) = &mut feeds[number as usize] else { return };
+        let (mut position, mut taken) = (0, 0);
+        while position < feed.ready {
+            let member = feed.members[position as usize];
+            let slot = subscriptions.at(member).slot;
+            let Some(session) = self.table.at(slot) else {
+                position += 1;
+                continue;
+            };
+            if session.takes_messages() {
+                if session.output == 0 {
+                    session.output = self.outputs.open(session.socket) as u32 + 1;
+                }
+                let output = self.outputs.at(session.output as usize - 1);
+                let segment = Rc::clone(&batch.segment);
+                if output.push_log(Outgoing::Segment { segment, range: batch.range.clone(), tag: member }) {
+                    position += 1;
+                    taken += 1;
+                    continue;
+                }
+                if !std::mem::replace(&mut session.topics.is_hungry, true) {
+                    hungry.push(session.socket);
+                }
+            }
+            session.topics.behind += 1;
+            subscriptions.at(member).cursor = batch.first;
+            feed.fall_behind(position, subscriptions);
+        }
+        let lags = !feed.behind().is_empty();
+        let figures = &mut self.local.fanout.figures;
+        figures.deliveries += taken * u64::from(batch.messages);
+        figures.delivered_bytes += taken * batch.range.len() as u64;
+        if lags {
+            self.local.fanout.lags(number);
+        }
+    }
+}
+
+impl Fanout {
+    /// Retention has dropped messages that the feed had not sent out: all who were ready are behind.
+    fn overtake(&mut self, number: u32, oldest: u64, table: &mut super::super::table::Table) {
+        let Self { feeds, subscriptions, hungry, .. } = self;
+        let Some(feed) = &mut feeds[number as usize] else { return };
+        for member in &feed.members[..feed.ready as usize] {
+            let subscription = subscriptions.at(*member);
+            subscription.cursor = feed.next;
+            if let Some(session) = table.at(subscription.slot) {
+                session.topics.behind += 1;
+                if !std::mem::replace(&mut session.topics.is_hungry, true) {
+                    hungry.push(session.socket);
+                }
+            }
+        }
+        feed.ready = 0;
+        feed.next = oldest;
+        self.lags(number);
+        self.has_news(number);
+    }
+}
+
+/// A batch that ends with its segment is short where the messages go on in the next one: both are copied
+/// together, once for all who are sent them, rather than sent one after the other to each.
+fn join(batch: Batch, feed: &mut Feed, registry: &Registry) -> Batch {
+    if !feed.has_more(registry) || batch.range.len() > LOG_JOIN_BYTES_MAX {
+        return batch;
+    }
+    let before = feed.place();
+    let Step::Batch(more) = feed.step(registry) else { return batch };
+    let bytes = batch.range.len() + more.range.len();
+    if bytes > LOG_JOIN_BYTES_MAX || more.first != batch.first + u64::from(batch.messages) {
+        feed.return_to(before);
+        return batch;
+    }
+    let messages = batch.messages + more.messages;
+    let mut appender = Appender::new(Appender::needed(0) * messages as usize + bytes);
+    for part in [&batch, &more] {
+        let first = part.segment.message_at(part.range.start as usize);
+        for number in first..first + part.messages {
+            appender.append(&[part.segment.message(number)]);
+        }
+    }
+    appender.seal();
+    let segment = Rc::new(appender.segment().clone());
+    Batch { segment, range: 0..bytes as u32, first: batch.first, messages }
+}

@@ -1,0 +1,46 @@
+//! A shard's figures, for others to read.
+
+use super::Shard;
+use crate::figures::ShardFigures;
+use std::time::Instant;
+use wsring_io::Io;
+
+/// One in so many turns is timed: reading the clock costs what a message's own work does.
+const SAMPLED_TURNS: u64 = 16;
+
+impl<I: Io> Shard<I> {
+    /// Whether the present turn is to be timed.
+    pub(super) fn samples_turn(&self) -> bool {
+        self.io.counters().turns.is_multiple_of(SAMPLED_TURNS)
+    }
+
+    /// Writes down where things stand at the end of a turn, which began at a time if it is timed.
+    pub(super) fn tell_figures(&mut self, began: Option<Instant>) {
+        let board = self.local.cluster.board(self.local.shard);
+        if let Some(began) = began {
+            let nanoseconds = began.elapsed().as_nanos() as u64;
+            self.turn_nanoseconds += nanoseconds;
+            board.turn(nanoseconds);
+        }
+        let (io, fanout) = (self.io.counters(), &self.local.fanout);
+        board.write(&ShardFigures {
+            connections: self.table.len() as u64,
+            accepted: io.accepted,
+            subscriptions: fanout.subscriptions() as u64,
+            messages_received: self.local.messages,
+            deliveries: fanout.figures.deliveries,
+            delivered_bytes: fanout.figures.delivered_bytes,
+            bytes_received: io.bytes_received,
+            bytes_sent: io.bytes_sent,
+            sends: io.sends,
+            sends_blocked: io.sends_pending + io.sends_short,
+            turns: io.turns,
+            enters: io.enters,
+            completions: io.completions,
+            buffers_exhausted: io.buffers_exhausted,
+            overflows: io.overflows,
+            turn_nanoseconds_sum: self.turn_nanoseconds,
+            ..ShardFigures::default()
+        });
+    }
+}

@@ -1,0 +1,369 @@
+//! The log of one topic, or of one pattern: what all shards share of it.
+//!
+//! Whoever publishes takes the topic's lock, gives the message the next offset, and appends it in each form
+//! that is in use. Then every shard that has subscribers is told, unless it was told before and has not
+//! looked yet: one entry per shard and topic, however many messages and subscribers.
+
+use super::form::{Encoding, Form, Publication, header};
+use super::registry::Registry;
+use super::settings::TopicSettings;
+pub(crate) use super::stream::Place;
+use super::stream::{Room, Stream};
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use wsring_proto::Kind;
+use wsring_proto::frame::Opcode;
+
+/// Shards that a word tells apart; of more, some share a bit and are told of more than they asked for.
+const SHARD_BITS: usize = u64::BITS as usize;
+
+/// A scratch vector longer than this is not kept.
+const SCRATCH_BYTES_MAX: usize = 256 * 1024;
+
+thread_local! {
+    /// Where messages are encoded before they are appended.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// One topic or pattern.
+#[derive(Debug)]
+pub(crate) struct Log {
+    name: Box<str>,
+    settings: Arc<TopicSettings>,
+    epoch: u64,
+    /// Shards that were told of news and have not looked yet, a bit each.
+    told: AtomicU64,
+    subscribers: AtomicU32,
+    is_pattern: bool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The offset of the next message.
+    next: u64,
+    /// Shards with subscribers, a bit each.
+    listeners: u64,
+    /// How many shards those are.
+    listening: u32,
+    /// For which patterns `patterns` was found.
+    patterns_as_of: u32,
+    streams: Option<Box<Streams>>,
+    patterns: Option<Box<[Arc<Log>]>>,
+    missed: Option<Box<Missed>>,
+}
+
+#[derive(Debug, Default)]
+struct Streams {
+    published: Stream,
+    others: Vec<(Form, Stream)>,
+}
+
+/// Messages that subscribers have missed, by what the topic's policy then did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Missed {
+    /// They were closed ([`Behind::Close`](crate::Behind::Close)).
+    pub closed: u64,
+    /// They went on with the oldest kept ([`Behind::Skip`](crate::Behind::Skip)).
+    pub skipped: u64,
+    /// They went on with the newest ([`Behind::Latest`](crate::Behind::Latest)).
+    pub latest: u64,
+}
+
+/// Whom to tell of a message: shards that were not told yet, a bit each.
+pub(crate) type News = u64;
+
+/// What a subscriber is told of where it begins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) oldest: u64,
+    pub(crate) next: u64,
+}
+
+impl Log {
+    pub(crate) fn new(name: &str, epoch: u64, settings: Arc<TopicSettings>, is_pattern: bool) -> Arc<Self> {
+        Arc::new(Self {
+            name: name.into(),
+            settings,
+            epoch,
+            told: AtomicU64::new(0),
+            subscribers: AtomicU32::new(0),
+            is_pattern,
+            state: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    pub(crate) fn settings(&self) -> &TopicSettings {
+        &self.settings
+    }
+
+    pub(crate) fn is_pattern(&self) -> bool {
+        self.is_pattern
+    }
+
+    /// Subscribed connections, on all shards.
+    pub(crate) fn subscribers(&self) -> u32 {
+        self.subscribers.load(Ordering::Relaxed)
+    }
+
+    /// Appends a message. Gives its offset, how many are subscribed, and hands every log that now has news
+    /// for some shard to `tell`: this one, and those of the patterns that stand for it.
+    pub(crate) fn publish(
+        self: &Arc<Self>,
+        registry: &Registry,
+        kind: Kind,
+        payload: &[u8],
+        mut tell: impl FnMut(&Arc<Self>, News),
+    ) -> (u64, usize) {
+        let mut state = self.lock();
+        let offset = state.next;
+        let publication = Publication { topic: &self.name, epoch: self.epoch, offset, kind, payload };
+        let news = self.append(&mut state, &publication, registry);
+        let mut subscribers = self.subscribers() as usize;
+        if state.patterns_as_of != registry.patterns_as_of() {
+            state.find_patterns(&self.name, registry);
+        }
+        for pattern in state.patterns.iter().flatten() {
+            let news = pattern.append(&mut pattern.lock(), &publication, registry);
+            subscribers += pattern.subscribers() as usize;
+            if news != 0 {
+                tell(pattern, news);
+            }
+        }
+        drop(state);
+        registry.count(payload.len());
+        if news != 0 {
+            tell(self, news);
+        }
+        (offset, subscribers)
+    }
+
+    /// Appends to each form that is in use; the shards that have to be told of it.
+    fn append(&self, state: &mut State, publication: &Publication<'_>, registry: &Registry) -> News {
+        let next = state.next;
+        state.next += 1;
+        let room = self.room(registry);
+        let streams = state.streams.get_or_insert_default();
+        let header = header(publication.kind.opcode(), publication.payload.len());
+        streams.published.append(&[&header, publication.payload], next, &room);
+        for (form, stream) in &mut streams.others {
+            let Some(encoding) = registry.encoding(*form) else { continue };
+            encode(encoding, publication, |parts| stream.append(parts, next, &room));
+        }
+        // Whoever takes its bit away looks at the segments after that, and they are written by now.
+        state.listeners & !self.told.fetch_or(state.listeners, Ordering::AcqRel)
+    }
+
+    /// A shard is about to look at what is new.
+    pub(crate) fn looks(&self, shard: usize) {
+        self.told.fetch_and(!bit(shard), Ordering::AcqRel);
+    }
+
+    /// A shard has its first subscriber in a form; `is_first`: and in any. It is told of what is published
+    /// from this offset on.
+    pub(crate) fn listen(&self, registry: &Registry, shard: usize, form: Form, is_first: bool) -> u64 {
+        let mut state = self.lock();
+        if is_first {
+            state.listeners |= bit(shard);
+            state.listening += 1;
+        }
+        let next = state.next;
+        let streams = state.streams.get_or_insert_default();
+        if form == Form::PUBLISHED {
+            streams.published.users += 1;
+        } else if let Some((_, stream)) = streams.others.iter_mut().find(|(other, _)| *other == form) {
+            stream.users += 1;
+        } else if let Some(encoding) = registry.encoding(form) {
+            let room = self.room(registry);
+            let mut stream = Stream::in_use();
+            if !self.is_pattern {
+                self.fill(&streams.published, &mut stream, encoding, next, &room);
+            }
+            streams.others.push((form, stream));
+        }
+        next
+    }
+
+    /// Encodes what is kept in a form that was not in use so far.
+    fn fill(&self, from: &Stream, to: &mut Stream, encoding: &Encoding, next: u64, room: &Room<'_>) {
+        let oldest = from.oldest(next, room.retention);
+        for (offset, frame) in from.messages().skip_while(|(offset, _)| *offset < oldest) {
+            let (kind, payload) = parse(frame);
+            let publication = Publication { topic: &self.name, epoch: self.epoch, offset, kind, payload };
+            encode(encoding, &publication, |parts| to.append(parts, offset, room));
+        }
+    }
+
+    /// A shard has lost its last subscriber in a form; `is_last`: and in any other.
+    pub(crate) fn unlisten(&self, shard: usize, form: Form, is_last: bool) {
+        let mut state = self.lock();
+        if is_last {
+            state.listening -= 1;
+            // A bit that several shards share stays until none of them listens.
+            if state.listening == 0 {
+                state.listeners = 0;
+            } else if state.listening < SHARD_BITS as u32 {
+                state.listeners &= !bit(shard);
+            }
+        }
+        if let Some(stream) = state.stream_mut(form) {
+            stream.users -= 1;
+        }
+    }
+
+    pub(crate) fn subscribed(&self) {
+        self.subscribers.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether it was the last.
+    pub(crate) fn unsubscribed(&self) -> bool {
+        self.subscribers.fetch_sub(1, Ordering::Relaxed) == 1
+    }
+
+    /// The oldest offset that is kept in a form, and the next one.
+    pub(crate) fn bounds(&self, registry: &Registry, form: Form) -> Bounds {
+        self.locate(registry, form, u64::MAX).1
+    }
+
+    /// Where the message with an offset lies, or, for the offset after the newest, where the next one may.
+    pub(crate) fn locate(&self, registry: &Registry, form: Form, offset: u64) -> (Option<Place>, Bounds) {
+        let mut state = self.lock();
+        let next = state.next;
+        if self.settings.retention.age.is_some()
+            && let Some(stream) = state.stream_mut(form)
+        {
+            stream.expire(&self.room(registry));
+        }
+        let Some(stream) = state.stream(form) else { return (None, Bounds { oldest: next, next }) };
+        let bounds = Bounds { oldest: stream.oldest(next, &self.settings.retention), next };
+        (stream.locate(offset), bounds)
+    }
+
+    /// Counts messages that a subscriber has missed.
+    pub(crate) fn miss(&self, registry: &Registry, missed: Missed) {
+        registry.miss(missed);
+        let mut state = self.lock();
+        let total = state.missed.get_or_insert_default();
+        total.closed += missed.closed;
+        total.skipped += missed.skipped;
+        total.latest += missed.latest;
+    }
+
+    pub(crate) fn missed(&self) -> Missed {
+        self.lock().missed.as_deref().copied().unwrap_or_default()
+    }
+
+    /// Memory of all forms.
+    pub(crate) fn bytes(&self) -> usize {
+        let state = self.lock();
+        let others =
+            state.streams.iter().flat_map(|streams| &streams.others).map(|(_, stream)| stream.bytes());
+        state.stream(Form::PUBLISHED).map_or(0, Stream::bytes) + others.sum::<usize>()
+    }
+
+    /// Drops what has become too old, and forms that nobody has used for a while. Says whether anything is
+    /// left to keep.
+    pub(crate) fn look_after(&self, registry: &Registry) -> bool {
+        let mut state = self.lock();
+        let Some(streams) = &mut state.streams else { return false };
+        let room = self.room(registry);
+        streams.published.expire(&room);
+        streams.others.retain_mut(|(_, stream)| {
+            stream.expire(&room);
+            let unused = stream.users == 0;
+            if unused && stream.was_unused {
+                stream.clear(room.gauge);
+                return false;
+            }
+            stream.was_unused = unused;
+            true
+        });
+        streams.published.bytes() > 0
+    }
+
+    fn room<'a>(&'a self, registry: &'a Registry) -> Room<'a> {
+        Room {
+            retention: &self.settings.retention,
+            gauge: registry.retained_bytes(),
+            gauge_max: registry.retained_bytes_max(),
+            now: registry.now(),
+        }
+    }
+
+    /// Forgets everything: what is appended here reaches nobody any more.
+    pub(crate) fn clear(&self, registry: &Registry) {
+        let mut state = self.lock();
+        if let Some(mut streams) = state.streams.take() {
+            streams.published.clear(registry.retained_bytes());
+            streams.others.iter_mut().for_each(|(_, stream)| stream.clear(registry.retained_bytes()));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn stream(&self, form: Form) -> Option<&Stream> {
+        let streams = self.streams.as_deref()?;
+        if form == Form::PUBLISHED {
+            return Some(&streams.published);
+        }
+        streams.others.iter().find(|(other, _)| *other == form).map(|(_, stream)| stream)
+    }
+
+    fn stream_mut(&mut self, form: Form) -> Option<&mut Stream> {
+        let streams = self.streams.as_deref_mut()?;
+        if form == Form::PUBLISHED {
+            return Some(&mut streams.published);
+        }
+        streams.others.iter_mut().find(|(other, _)| *other == form).map(|(_, stream)| stream)
+    }
+
+    #[cold]
+    fn find_patterns(&mut self, name: &str, registry: &Registry) {
+        let (found, as_of) = registry.patterns_for(name);
+        self.patterns = (!found.is_empty()).then(|| found.into_boxed_slice());
+        self.patterns_as_of = as_of;
+    }
+}
+
+fn encode(encoding: &Encoding, publication: &Publication<'_>, record: impl FnOnce(&[&[u8]])) {
+    SCRATCH.with_borrow_mut(|scratch| {
+        scratch.clear();
+        encoding.record(publication, scratch, record);
+        if scratch.capacity() > SCRATCH_BYTES_MAX {
+            *scratch = Vec::new();
+        }
+    });
+}
+
+/// A frame of ours taken apart: whole, unmasked, and known to be right.
+fn parse(frame: &[u8]) -> (Kind, &[u8]) {
+    let header = match frame[1] {
+        126 => 4,
+        127 => 10,
+        _ => 2,
+    };
+    let kind = if frame[0] & 0x0f == Opcode::Text as u8 { Kind::Text } else { Kind::Binary };
+    (kind, &frame[header..])
+}
+
+fn bit(shard: usize) -> u64 {
+    1 << (shard % SHARD_BITS)
+}
+
+/// The shards among `shards` that a word names.
+pub(crate) fn shards_in(news: News, shards: usize) -> impl Iterator<Item = usize> {
+    (0..shards).filter(move |shard| news & bit(*shard) != 0)
+}
