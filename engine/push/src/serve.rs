@@ -15,7 +15,8 @@ use wsring::{Server, SimdLevel};
 pub(crate) fn serve(options: &Config, access: Access) -> Result<(), Box<dyn std::error::Error>> {
     let mut signals = Signals::new([SIGTERM, SIGINT])?;
     let server = options.listen.iter().fold(Server::new().settings(options.settings()), Server::listen);
-    let running = routes::add(server)?.start()?;
+    let (server, app) = routes::add(server, options, access)?;
+    let running = server.start()?;
     for address in running.addresses() {
         let shards = running.connections().len();
         let simd = SimdLevel::detect();
@@ -25,6 +26,7 @@ pub(crate) fn serve(options: &Config, access: Access) -> Result<(), Box<dyn std:
     std::thread::spawn(move || {
         let mut received = signals.forever();
         tracing::info!(signal = received.next(), "stopping");
+        app.begin_drain();
         stopper.begin_stop(drain);
         received.next();
         eprintln!("wsring: second signal, stopping at once");

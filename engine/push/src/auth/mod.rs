@@ -140,7 +140,7 @@ impl Identity {
     /// # Errors
     /// The client's fault.
     pub(crate) fn ask_subscribe(&self, pattern: &str) -> Result<(), Denied> {
-        self.ask(self.rights.may_subscribe(pattern), "subscribe to", pattern)
+        self.rights.ask_subscribe(pattern, self.is_known)
     }
 
     /// Asks for the right to publish to a topic.
@@ -148,29 +148,30 @@ impl Identity {
     /// # Errors
     /// The client's fault.
     pub(crate) fn ask_publish(&self, topic: &str) -> Result<(), Denied> {
-        self.ask(self.rights.may_publish(topic), "publish to", topic)
+        self.rights.ask_publish(topic, self.is_known)
     }
 
-    fn ask(&self, granted: bool, what: &str, topic: &str) -> Result<(), Denied> {
-        if granted {
-            return Ok(());
-        }
-        let topic = topic.escape_debug();
-        Err(match self.is_known {
-            true => {
-                Denied { code: Code::Forbidden, message: format!("this token may not {what} \"{topic}\"") }
-            }
-            false => Denied {
-                code: Code::Unauthorized,
-                message: format!("without a token nobody may {what} \"{topic}\""),
-            },
-        })
+    /// Asks for the right to see figures of the whole server.
+    ///
+    /// # Errors
+    /// The client's fault.
+    pub(crate) fn ask_observe(&self) -> Result<(), Denied> {
+        let message = "the figures of the whole server are for API keys and tokens that may subscribe to #";
+        self.rights
+            .may_observe()
+            .then_some(())
+            .ok_or_else(|| Denied::without_right(self.is_known, message.into()))
     }
 }
 
 impl Denied {
     pub(crate) fn bad_token(message: String) -> Self {
         Self { code: Code::BadToken, message }
+    }
+
+    /// A right that is not there: for those who are known 403, for the others 401.
+    pub(crate) fn without_right(is_known: bool, message: String) -> Self {
+        Self { code: if is_known { Code::Forbidden } else { Code::Unauthorized }, message }
     }
 
     pub(crate) fn token_expired() -> Self {

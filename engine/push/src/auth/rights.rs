@@ -1,5 +1,6 @@
 //! What a client may do.
 
+use super::Denied;
 use crate::names::covers;
 
 /// Topics that may be subscribed and published to, as patterns.
@@ -31,10 +32,40 @@ impl Rights {
         self.publish.iter().any(|right| covers(right, topic))
     }
 
+    /// As [`may_subscribe`](Self::may_subscribe), for a client that showed a token or did not.
+    ///
+    /// # Errors
+    /// The client's fault.
+    pub(crate) fn ask_subscribe(&self, pattern: &str, is_known: bool) -> Result<(), Denied> {
+        ask(self.may_subscribe(pattern), is_known, "subscribe to", pattern)
+    }
+
+    /// As [`may_publish`](Self::may_publish).
+    ///
+    /// # Errors
+    /// The client's fault.
+    pub(crate) fn ask_publish(&self, topic: &str, is_known: bool) -> Result<(), Denied> {
+        ask(self.may_publish(topic), is_known, "publish to", topic)
+    }
+
     /// Whether figures that name topics and connections may be seen.
     pub(crate) fn may_observe(&self) -> bool {
         self.operator || self.may_subscribe("#")
     }
+}
+
+fn ask(granted: bool, is_known: bool, what: &str, topic: &str) -> Result<(), Denied> {
+    if granted {
+        return Ok(());
+    }
+    let topic = topic.escape_debug();
+    Err(Denied::without_right(
+        is_known,
+        match is_known {
+            true => format!("this token may not {what} \"{topic}\""),
+            false => format!("without a token nobody may {what} \"{topic}\""),
+        },
+    ))
 }
 
 #[cfg(test)]

@@ -89,6 +89,14 @@ pub(crate) static KEYS: &[Key] = &[
     .flag("placement", "PLACEMENT"),
     Key::new(
         "",
+        "peer_addresses",
+        Kind::Switch,
+        Some("false"),
+        "Look up where clients come from, for /debug/slow; two system calls and some 40 bytes per connection",
+    )
+    .flag("peer-addresses", ""),
+    Key::new(
+        "",
         "insecure_open",
         Kind::Switch,
         Some("false"),
@@ -108,8 +116,8 @@ pub(crate) static KEYS: &[Key] = &[
         "connections",
         CONNECTIONS,
         None,
-        "Connections in all, more than one ring's table holds starts more shards; as many as the tables \
-         hold when not set",
+        "Connections in all: more than one ring's table holds start more shards; what the tables hold when \
+         not set",
     )
     .flag("connections-max", "N"),
     Key::new(
@@ -129,6 +137,14 @@ pub(crate) static KEYS: &[Key] = &[
         "Topics and patterns that one connection subscribes to",
     )
     .flag("topics-per-connection", "N"),
+    Key::new(
+        "limits",
+        "retained_bytes",
+        SIZE,
+        Some("4GiB"),
+        "Memory for the messages of all topics; beyond it each keeps little more than its newest",
+    )
+    .flag("retained-max", "SIZE"),
     Key::new("limits", "message_bytes", SIZE, Some("64MiB"), "Longest message that a client may send")
         .flag("message-max", "SIZE"),
     Key::new("limits", "body_bytes", SIZE, Some("1MiB"), "Longest body of a plain HTTP request")
@@ -140,7 +156,7 @@ pub(crate) static KEYS: &[Key] = &[
         "publishes_per_second",
         ANY,
         Some("0"),
-        "Messages that one connection may publish per second; 0: not limited",
+        "Messages that one WebSocket may publish per second; 0: not limited",
     )
     .flag("publishes-per-second", "N"),
     Key::new(

@@ -15,7 +15,7 @@ pub(crate) use fault::{Fault, Place};
 pub(crate) use keys::{KEYS, Key};
 pub(crate) use kind::Kind;
 pub(crate) use resolve::{Resolved, Sources};
-pub(crate) use typed::{Auth, BehindWord, Config, Limits, LogForm, some};
+pub(crate) use typed::{Auth, Config, Limits, LogForm};
 
 /// The variable that names the file when no flag does.
 pub(crate) const FILE_VARIABLE: &str = "WSRING_CONFIG";

@@ -1,9 +1,11 @@
 //! Settings from every source, and what is said when they are wrong.
 
+use super::KEYS;
 use super::resolve::{Resolved, Sources};
-use super::{BehindWord, KEYS};
+use super::typed::BehindWord;
 use std::time::Duration;
 use toml::Value;
+use wsring::Behind;
 
 fn sources(file: &str, variables: &[(&str, &str)], flags: &[(&str, Value)]) -> Sources {
     let key = |path: &str| super::keys::find(path).unwrap_or_else(|| panic!("{path} is a key"));
@@ -93,6 +95,11 @@ fn rules_come_from_the_file() {
     assert_eq!((ticker.pattern.as_str(), ticker.behind), ("ticker/+", Some(BehindWord::Latest)));
     assert_eq!((ticker.retention_age, ticker.retention_bytes), (Some(Duration::from_secs(120)), Some(65536)));
     assert_eq!((rest.retention_age, rest.behind), (None, None));
+    let [ticker, rest, default] = &config.topics.rules()[..] else { panic!("three") };
+    assert_eq!((ticker.pattern.as_str(), ticker.settings.behind), ("ticker/+", Behind::Latest));
+    assert_eq!((ticker.settings.retention.bytes, ticker.settings.retention.messages), (65536, u64::MAX));
+    assert_eq!((rest.settings.behind, rest.settings.retention.age), (Behind::Skip, None));
+    assert_eq!((default.pattern.as_str(), &default.settings), ("#", &rest.settings));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer};
 use std::time::Duration;
-use wsring::{Drain, Placement, Settings, SlowPeer};
+use wsring::{Behind, Drain, Placement, Retention, Settings, SlowPeer, TopicRule, TopicSettings};
 
 /// Everything that can be set, checked.
 #[derive(Clone, Debug, Deserialize)]
@@ -11,6 +11,7 @@ pub(crate) struct Config {
     shards: Option<usize>,
     pin: Option<usize>,
     placement: PlacementWord,
+    peer_addresses: bool,
     pub(crate) insecure_open: bool,
     pub(crate) log: LogForm,
     pub(crate) limits: Limits,
@@ -24,9 +25,10 @@ pub(crate) struct Config {
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Limits {
     connections: Option<u32>,
-    pub(crate) connections_per_address: Option<u32>,
+    connections_per_address: Option<u32>,
     pub(crate) topics: usize,
     pub(crate) topics_per_connection: usize,
+    pub(crate) retained_bytes: usize,
     pub(crate) message_bytes: usize,
     body_bytes: usize,
     pub(crate) batch_messages: usize,
@@ -64,7 +66,7 @@ struct DrainTimes {
 /// What topics keep, and what they do with a subscriber that is further behind than that.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Topics {
-    pub(crate) retention_bytes: usize,
+    retention_bytes: usize,
     pub(crate) retention_messages: Option<u64>,
     /// Zero: any age.
     #[serde(deserialize_with = "milliseconds")]
@@ -74,7 +76,7 @@ pub(crate) struct Topics {
 }
 
 /// What differs for the topics that match a pattern.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct Rule {
     pub(crate) pattern: String,
     pub(crate) retention_bytes: Option<usize>,
@@ -169,12 +171,36 @@ impl Config {
             shards: self.shards,
             pin: self.pin,
             connections_max: limits.connections,
+            connections_per_address_max: limits.connections_per_address,
+            peer_addresses: self.peer_addresses,
             ..defaults
         }
     }
 
     pub(crate) fn drain(&self) -> Drain {
         Drain { window: self.drain.window, deadline: self.drain.deadline }
+    }
+}
+
+impl Topics {
+    /// The rules as the engine takes them: those of the file, then one for all other topics.
+    pub(crate) fn rules(&self) -> Vec<TopicRule> {
+        let rest = Rule { pattern: "#".into(), ..Rule::default() };
+        self.rules.iter().chain([&rest]).map(|rule| self.rule(rule)).collect()
+    }
+
+    fn rule(&self, rule: &Rule) -> TopicRule {
+        let retention = Retention {
+            bytes: rule.retention_bytes.unwrap_or(self.retention_bytes),
+            messages: rule.retention_messages.or(self.retention_messages).unwrap_or(u64::MAX),
+            age: some(rule.retention_age.unwrap_or(self.retention_age)),
+        };
+        let behind = match rule.behind.unwrap_or(self.behind) {
+            BehindWord::Close => Behind::Close,
+            BehindWord::Skip => Behind::Skip,
+            BehindWord::Latest => Behind::Latest,
+        };
+        TopicRule { pattern: rule.pattern.clone(), settings: TopicSettings { retention, behind } }
     }
 }
 
@@ -200,7 +226,7 @@ impl std::fmt::Debug for Auth {
 }
 
 /// Zero stands for "no limit".
-pub(crate) fn some(duration: Duration) -> Option<Duration> {
+fn some(duration: Duration) -> Option<Duration> {
     (!duration.is_zero()).then_some(duration)
 }
 

@@ -1,6 +1,5 @@
 //! What is going on, for those who watch: figures that the shards have written, as OpenMetrics.
 
-mod figures;
 mod text;
 
 #[cfg(test)]
@@ -9,9 +8,9 @@ mod tests;
 pub(crate) use text::CONTENT_TYPE;
 
 use crate::protocol::Code;
-use figures::{ShardFigures, TopicFigures};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use text::{Exposition, Type};
+use wsring::{ShardFigures, TopicFigures};
 
 /// Ranks of slow subscribers that are shown: `/debug/slow` shows more, and names them.
 pub(crate) const SLOW_RANKS: usize = 5;
@@ -43,12 +42,6 @@ const PER_SHARD: &[PerShard] = &[
     ("wsring_connections", Type::Gauge, "Open connections.", |shard| shard.connections),
     ("wsring_accepted_connections", Type::Counter, "Connections accepted.", |shard| shard.accepted),
     ("wsring_subscriptions", Type::Gauge, "Subscriptions of open connections.", |shard| shard.subscriptions),
-    (
-        "wsring_subscriptions_behind",
-        Type::Gauge,
-        "Subscriptions that have messages yet to be sent.",
-        |shard| shard.behind,
-    ),
     ("wsring_deliveries", Type::Counter, "Messages delivered to subscribers.", |shard| shard.deliveries),
     ("wsring_delivered_bytes", Type::Counter, "Bytes of delivered messages, framed.", |shard| {
         shard.delivered_bytes
@@ -59,7 +52,12 @@ const PER_SHARD: &[PerShard] = &[
     ("wsring_received_bytes", Type::Counter, "Bytes received from clients.", |shard| shard.bytes_received),
     ("wsring_sent_bytes", Type::Counter, "Bytes sent to clients.", |shard| shard.bytes_sent),
     ("wsring_sends", Type::Counter, "Send operations handed to the kernel.", |shard| shard.sends),
-    ("wsring_sends_pending", Type::Gauge, "Sends that wait for a slow client.", |shard| shard.sends_pending),
+    (
+        "wsring_sends_blocked",
+        Type::Counter,
+        "Sends that had to wait because the client did not keep up.",
+        |shard| shard.sends_blocked,
+    ),
     ("wsring_turns", Type::Counter, "Turns of the shard's loop.", |shard| shard.turns),
     ("wsring_enters", Type::Counter, "System calls io_uring_enter.", |shard| shard.enters),
     (
@@ -110,11 +108,14 @@ pub(crate) fn render(figures: &Figures<'_>) -> String {
 }
 
 fn turns(out: &mut Exposition, shards: &[ShardFigures]) {
-    let mut family =
-        out.family("wsring_turn_seconds", Type::Histogram, "Time that a turn took, waiting not included.");
+    let mut family = out.family(
+        "wsring_turn_seconds",
+        Type::Histogram,
+        "Time that one in sixteen turns took, waiting not included.",
+    );
     for (shard, figures) in shards.iter().enumerate() {
         let counts = &figures.turn_nanoseconds;
-        // Bucket i counts turns below 2^(i+10) ns; the last one all that are longer.
+        // Bucket i counts turns from half of 2^(i+10) ns up to that; the last one all that are longer.
         let bounds: Vec<f64> =
             (0..counts.len() - 1).map(|index| (1u64 << (index + 10)) as f64 / 1e9).collect();
         let sum = figures.turn_nanoseconds_sum as f64 / 1e9;
@@ -124,6 +125,9 @@ fn turns(out: &mut Exposition, shards: &[ShardFigures]) {
 
 fn topics(out: &mut Exposition, topics: &TopicFigures) {
     out.family("wsring_topics", Type::Gauge, "Topics that exist.").sample(&[], topics.topics);
+    out.family("wsring_patterns", Type::Gauge, "Patterns with subscribers.").sample(&[], topics.patterns);
+    out.family("wsring_subscriptions_behind", Type::Gauge, "Subscriptions that are behind.")
+        .sample(&[], topics.behind);
     out.family("wsring_published", Type::Counter, "Messages published.").sample(&[], topics.published);
     out.family("wsring_published_bytes", Type::Counter, "Bytes of published messages.")
         .sample(&[], topics.published_bytes);
@@ -134,7 +138,7 @@ fn topics(out: &mut Exposition, topics: &TopicFigures) {
         Type::Counter,
         "Messages that subscribers missed because retention overtook them, by what the topic does then.",
     );
-    missed.sample(&[("policy", &"close")], topics.missed_closed);
-    missed.sample(&[("policy", &"skip")], topics.missed_skipped);
-    missed.sample(&[("policy", &"latest")], topics.missed_latest);
+    missed.sample(&[("policy", &"close")], topics.missed.closed);
+    missed.sample(&[("policy", &"skip")], topics.missed.skipped);
+    missed.sample(&[("policy", &"latest")], topics.missed.latest);
 }

@@ -17,7 +17,12 @@ fn shard(connections: u64) -> ShardFigures {
 
 fn rendered() -> String {
     let shards = [shard(3), shard(4)];
-    let topics = TopicFigures { topics: 2, published: 7, missed_skipped: 9, ..TopicFigures::default() };
+    let topics = TopicFigures {
+        topics: 2,
+        published: 7,
+        missed: wsring::Missed { skipped: 9, ..wsring::Missed::default() },
+        ..TopicFigures::default()
+    };
     let refusals = Refusals::default();
     refusals.count(Code::Forbidden);
     render(&Figures { shards: &shards, topics, slowest: &[40, 2], refusals: &refusals })

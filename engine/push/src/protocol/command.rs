@@ -2,8 +2,6 @@
 
 use super::Code;
 use super::raw::{self, DEPTH_MAX};
-use simd_json::prelude::*;
-use simd_json::value::tape::{Object, Value};
 use simd_json::{Buffers, Node, StaticNode, Tape};
 use std::borrow::Cow;
 

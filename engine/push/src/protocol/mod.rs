@@ -15,3 +15,9 @@ pub(crate) use code::Code;
 pub(crate) use command::{Begin, Command, CommandFault, MAX_NUMBER, Parser};
 pub(crate) use deliver::{base64, delivery};
 pub(crate) use write::{GapNotice, GapReason};
+
+impl From<CommandFault> for crate::auth::Denied {
+    fn from(fault: CommandFault) -> Self {
+        Self { code: fault.code, message: fault.message.into_owned() }
+    }
+}

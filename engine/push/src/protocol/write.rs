@@ -27,6 +27,17 @@ pub(crate) enum GapReason {
     Epoch,
 }
 
+impl GapNotice {
+    /// As the engine tells of it.
+    pub(crate) fn of(gap: &wsring::Gap<'_>) -> Self {
+        let reason = match gap.reason {
+            wsring::GapReason::Skip => GapReason::Skip,
+            wsring::GapReason::Latest => GapReason::Latest,
+        };
+        Self { from: gap.from, to: gap.to, reason }
+    }
+}
+
 impl GapReason {
     pub(crate) fn word(self) -> &'static str {
         match self {
@@ -93,6 +104,43 @@ pub(crate) fn gap(out: &mut Vec<u8>, GapNotice { from, to, reason }: GapNotice) 
     out.extend_from_slice(b",\"reason\":\"");
     out.extend_from_slice(reason.word().as_bytes());
     out.extend_from_slice(b"\"}");
+}
+
+/// `"topic":TOPIC,"epoch":N,"next":N` and what there is to say beside it; a pattern has no numbers.
+pub(crate) fn subscribed(
+    out: &mut Vec<u8>,
+    topic: &str,
+    epoch_and_next: Option<(u64, u64)>,
+    gap: Option<GapNotice>,
+    already: bool,
+) {
+    out.extend_from_slice(b"\"topic\":");
+    string(out, topic);
+    if let Some((epoch, next)) = epoch_and_next {
+        member(out, b",\"epoch\":", epoch);
+        member(out, b",\"next\":", next);
+    }
+    if already {
+        out.extend_from_slice(b",\"already\":true");
+    }
+    gap_member(out, gap);
+}
+
+/// `{"topic":TOPIC,"subscribed":{"epoch":N,"next":N}}`, what a connection to one topic begins with.
+pub(crate) fn beginning(out: &mut Vec<u8>, topic: &str, epoch: u64, next: u64, gap: Option<GapNotice>) {
+    out.extend_from_slice(b"{\"topic\":");
+    string(out, topic);
+    member(out, b",\"subscribed\":{\"epoch\":", epoch);
+    member(out, b",\"next\":", next);
+    gap_member(out, gap);
+    out.extend_from_slice(b"}}");
+}
+
+fn gap_member(out: &mut Vec<u8>, notice: Option<GapNotice>) {
+    if let Some(notice) = notice {
+        out.extend_from_slice(b",\"gap\":");
+        gap(out, notice);
+    }
 }
 
 /// `"offset":N,"epoch":N,"subscribers":N`.
