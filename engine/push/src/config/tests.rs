@@ -46,8 +46,10 @@ fn names_are_told_apart_and_flags_are_unique() {
     let mut variables: Vec<String> = KEYS.iter().map(super::Key::variable).collect();
     let mut flags: Vec<&str> = KEYS.iter().filter_map(|key| key.flag).map(|(flag, _)| flag).collect();
     let (variable_count, flag_count) = (variables.len(), flags.len());
-    (variables.sort(), variables.dedup());
-    (flags.sort_unstable(), flags.dedup());
+    variables.sort();
+    variables.dedup();
+    flags.sort_unstable();
+    flags.dedup();
     assert_eq!((variables.len(), flags.len()), (variable_count, flag_count));
 }
 
@@ -102,9 +104,17 @@ fn rules_come_from_the_file() {
     assert_eq!((default.pattern.as_str(), &default.settings), ("#", &rest.settings));
 }
 
+/// A file, variables and flags, and what is said.
+type Case = (
+    &'static str,
+    &'static [(&'static str, &'static str)],
+    &'static [(&'static str, &'static str)],
+    &'static str,
+);
+
 #[test]
 fn what_is_wrong_is_named() {
-    let table: [(&str, &[(&str, &str)], &[(&str, Value)], &str); 14] = [
+    let table: [Case; 14] = [
         ("shards = 0", &[], &[], "shards (file wsring.toml) is 0; allowed is a whole number from 1"),
         (
             "shards = \"two\"",
@@ -122,7 +132,7 @@ fn what_is_wrong_is_named() {
         (
             "",
             &[],
-            &[("topics.behind", Value::from("drop"))],
+            &[("topics.behind", "drop")],
             "topics.behind (flag --behind) is \"drop\"; allowed is one of close, skip, latest",
         ),
         (
@@ -189,7 +199,8 @@ fn what_is_wrong_is_named() {
         ),
     ];
     for (file, variables, flags, expected) in table {
-        assert_eq!(faults(file, variables, flags), [expected], "{file}");
+        let flags: Vec<_> = flags.iter().map(|(path, text)| (*path, Value::from(*text))).collect();
+        assert_eq!(faults(file, variables, &flags), [expected], "{file}");
     }
     assert!(faults("shards = ", &[], &[])[0].starts_with("wsring.toml is not TOML: "));
     assert_eq!(faults("shards = 0\npin = -1", &[], &[]).len(), 2, "all at once");

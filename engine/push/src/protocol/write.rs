@@ -247,7 +247,8 @@ mod tests {
     #[test]
     fn codes_are_words_of_their_own_and_errors_in_http() {
         let mut words: Vec<_> = Code::ALL.iter().map(|code| code.word()).collect();
-        (words.sort_unstable(), words.dedup());
+        words.sort_unstable();
+        words.dedup();
         assert_eq!(words.len(), Code::ALL.len());
         assert!(Code::ALL.iter().all(|code| (400..600).contains(&code.status())));
     }
