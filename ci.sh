@@ -108,7 +108,7 @@ step_test() {
 
 # With a target directory of its own: everything is compiled anew for the flag.
 step_loom() {
-  CARGO_TARGET_DIR="$TARGET/loom" RUSTFLAGS="--cfg loom" cargo test -p wsring-io --test segment_loom --release
+  CARGO_TARGET_DIR="$TARGET/loom" RUSTFLAGS="--cfg loom" cargo test -p wsring-io --test segment_loom
 }
 
 step_conformance() {

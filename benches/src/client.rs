@@ -3,18 +3,12 @@
 //! It stands on the same bare ring as the floor, so that it takes as little as a client can of what is
 //! measured. While [`ClosedLoop::run_for`] is not running, nothing is sent and the server comes to rest.
 
-use crate::ring::{Buffer, Event, Ring, Settings};
+use crate::driven::{Driven, Tally};
+use crate::opening::{self, STALL};
+use crate::ring::{Buffer, Event, Receive, Ring, Settings};
 use crate::wire::{self, MASK_BYTES, MASKED};
-use hdrhistogram::Histogram;
-use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::io;
 use std::time::{Duration, Instant};
-
-/// The example key of RFC 6455 section 1.3, and the answer it must get.
-const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
-const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
-/// A server that has not answered for so long has failed.
-const STALL: Duration = Duration::from_secs(5);
 
 /// What to talk to, and how.
 #[derive(Clone, Debug)]
@@ -33,26 +27,6 @@ pub struct Target {
     pub verify: bool,
     /// No handshake, each answer is the request without its first four bytes.
     pub raw: bool,
-}
-
-/// What came back so far.
-#[derive(Clone, Debug)]
-pub struct Tally {
-    /// Echoes.
-    pub messages: u64,
-    /// Those that were not what was sent.
-    pub errors: u64,
-    /// Waits of the client.
-    pub turns: u64,
-    /// Nanoseconds from a message to its echo.
-    pub latency: Histogram<u32>,
-}
-
-impl Tally {
-    fn new() -> io::Result<Self> {
-        let latency = Histogram::new_with_bounds(1, 60_000_000_000, 2).map_err(io::Error::other)?;
-        Ok(Self { messages: 0, errors: 0, turns: 0, latency })
-    }
 }
 
 #[derive(Clone, Default)]
@@ -98,7 +72,12 @@ impl ClosedLoop {
         let buffers = (target.connections * 2).next_power_of_two().clamp(64, 32768) as u16;
         let buffer_bytes = (echo_bytes + MASK_BYTES).next_multiple_of(64).max(4096);
         let mut client = Self {
-            ring: Ring::new(Settings { slots: target.connections, buffers, buffer_bytes })?,
+            ring: Ring::new(Settings {
+                slots: target.connections,
+                buffers,
+                buffer_bytes,
+                receive: Receive::Copy,
+            })?,
             connections: vec![Connection::default(); target.connections as usize],
             request_header,
             echo_header: if target.raw { Vec::new() } else { echo_header },
@@ -119,7 +98,8 @@ impl ClosedLoop {
     /// Connects, and queues the first message of each connection for the first run.
     fn open_all(&mut self) -> io::Result<()> {
         for slot in 0..self.target.connections {
-            let socket = open(&self.target)?;
+            let path = (!self.target.raw).then_some(self.target.path.as_str());
+            let socket = opening::open(self.target.port, path)?;
             self.ring.adopt(slot, &socket)?;
             self.ring.receive(slot)?;
         }
@@ -130,40 +110,6 @@ impl ClosedLoop {
             self.ring.send_owned(slot, frame)?;
         }
         Ok(())
-    }
-
-    /// Keeps the loop going for so long, to a twentieth of a second.
-    ///
-    /// # Errors
-    /// The ring's; the server closed a connection or stopped answering.
-    pub fn run_for(&mut self, seconds: f64) -> io::Result<()> {
-        let start = self.epoch.elapsed();
-        self.resumed_at = start.as_nanos() as u64;
-        let end = start + Duration::from_secs_f64(seconds);
-        let (mut last_messages, mut last_progress) = (self.tally.messages, start);
-        loop {
-            self.turn()?;
-            if !std::mem::take(&mut self.ticked) {
-                continue;
-            }
-            let now = Duration::from_nanos(self.now);
-            if self.tally.messages != last_messages {
-                (last_messages, last_progress) = (self.tally.messages, now);
-            } else if now.saturating_sub(last_progress) > STALL {
-                return Err(io::Error::other("the server has not answered for five seconds"));
-            }
-            if now >= end {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Returns what came back since the last call, and starts anew.
-    ///
-    /// # Errors
-    /// None in practice; the histogram's bounds are constant.
-    pub fn take_tally(&mut self) -> io::Result<Tally> {
-        Ok(std::mem::replace(&mut self.tally, Tally::new()?))
     }
 
     /// Collects what is ready and answers each echo with the next message.
@@ -238,7 +184,7 @@ impl ClosedLoop {
         if !self.target.raw {
             return echo[self.echo_header.len()..] == payload;
         }
-        frame(&mut expected, &self.request_header, connection.key, &payload);
+        wire::masked_frame(&mut expected, &self.request_header, connection.key, &payload);
         echo == &expected[MASK_BYTES..]
     }
 
@@ -247,13 +193,13 @@ impl ClosedLoop {
     fn compose_in(&mut self, slot: u32, buffer: &Buffer) {
         let key = self.next_message(slot);
         let length = self.echo_bytes + MASK_BYTES;
-        frame(&mut self.ring.bytes(buffer)[..length], &self.request_header, key, &self.payload);
+        wire::masked_frame(&mut self.ring.bytes(buffer)[..length], &self.request_header, key, &self.payload);
     }
 
     /// Writes the next frame of `slot` to `place`.
     fn compose(&mut self, slot: u32, place: &mut [u8]) {
         let key = self.next_message(slot);
-        frame(place, &self.request_header, key, &self.payload);
+        wire::masked_frame(place, &self.request_header, key, &self.payload);
     }
 
     /// Starts the next message of `slot`: a fresh key and, to verify, a payload that is numbered.
@@ -274,13 +220,33 @@ impl ClosedLoop {
     }
 }
 
-/// One masked frame, filling `place`.
-#[inline]
-fn frame(place: &mut [u8], header: &[u8], key: [u8; MASK_BYTES], payload: &[u8]) {
-    let (head, masked) = place.split_at_mut(header.len() + MASK_BYTES);
-    head[..header.len()].copy_from_slice(header);
-    head[header.len()..].copy_from_slice(&key);
-    wire::mask_into(masked, payload, key);
+impl Driven for ClosedLoop {
+    /// To a twentieth of a second.
+    fn run_for(&mut self, seconds: f64) -> io::Result<()> {
+        let start = self.epoch.elapsed();
+        self.resumed_at = start.as_nanos() as u64;
+        let end = start + Duration::from_secs_f64(seconds);
+        let (mut last_messages, mut last_progress) = (self.tally.messages, start);
+        loop {
+            self.turn()?;
+            if !std::mem::take(&mut self.ticked) {
+                continue;
+            }
+            let now = Duration::from_nanos(self.now);
+            if self.tally.messages != last_messages {
+                (last_messages, last_progress) = (self.tally.messages, now);
+            } else if now.saturating_sub(last_progress) > STALL {
+                return Err(io::Error::other("the server has not answered for five seconds"));
+            }
+            if now >= end {
+                return Ok(());
+            }
+        }
+    }
+
+    fn take_tally(&mut self) -> io::Result<Tally> {
+        Ok(std::mem::replace(&mut self.tally, Tally::new()?))
+    }
 }
 
 /// Writes who and which message this is over the front of a payload, as digits, so that text stays text.
@@ -288,31 +254,4 @@ fn number(payload: &mut [u8], slot: u32, sequence: u64) {
     let digits = format!("{slot:06}{sequence:012}");
     let count = payload.len().min(digits.len());
     payload[..count].copy_from_slice(&digits.as_bytes()[digits.len() - count..]);
-}
-
-/// Connects and, unless the server is the floor, shakes hands (RFC 6455 section 4.1).
-fn open(target: &Target) -> io::Result<TcpStream> {
-    let mut socket = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, target.port)))?;
-    socket.set_nodelay(true)?;
-    if target.raw {
-        return Ok(socket);
-    }
-    let (path, port) = (&target.path, target.port);
-    let request = format!(
-        "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n"
-    );
-    socket.write_all(request.as_bytes())?;
-    socket.set_read_timeout(Some(STALL))?;
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        socket.read_exact(&mut byte)?;
-        head.push(byte[0]);
-    }
-    let head = String::from_utf8_lossy(&head);
-    if head.starts_with("HTTP/1.1 101") && head.contains(ACCEPT) {
-        return Ok(socket);
-    }
-    Err(io::Error::other(format!("the opening handshake was refused: {}", head.lines().next().unwrap_or(""))))
 }

@@ -6,8 +6,12 @@
 
 pub mod client;
 pub mod comparison;
+pub mod driven;
+pub mod fan;
+pub mod opening;
 pub mod proc;
 pub mod ring;
 #[cfg(feature = "rivals")]
 pub mod rival;
+pub mod rounds;
 pub mod wire;

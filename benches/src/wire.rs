@@ -1,6 +1,35 @@
 //! The frames that the client sends and the servers answer, by their sizes (RFC 6455 section 5.2): one
 //! unfragmented data frame per message, masked towards the server, unmasked back.
 
+use clap::ValueEnum;
+
+/// What messages are, as command lines name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Opcode {
+    /// UTF-8.
+    Text,
+    /// Any bytes.
+    Binary,
+}
+
+impl Opcode {
+    /// The first byte of a frame.
+    pub fn first(self) -> u8 {
+        match self {
+            Self::Text => FIN_TEXT,
+            Self::Binary => FIN_BINARY,
+        }
+    }
+
+    /// As command lines and records name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Binary => "binary",
+        }
+    }
+}
+
 /// FIN and the opcode of a text frame.
 pub const FIN_TEXT: u8 = 0x81;
 /// FIN and the opcode of a binary frame.
@@ -25,6 +54,15 @@ pub fn header(first: u8, payload_bytes: usize) -> Vec<u8> {
 /// Bytes on the wire of one message from the client.
 pub fn request_bytes(payload_bytes: usize) -> usize {
     header(FIN_BINARY, payload_bytes).len() + MASK_BYTES + payload_bytes
+}
+
+/// One masked frame, filling `place`.
+#[inline]
+pub fn masked_frame(place: &mut [u8], header: &[u8], key: [u8; MASK_BYTES], payload: &[u8]) {
+    let (head, masked) = place.split_at_mut(header.len() + MASK_BYTES);
+    head[..header.len()].copy_from_slice(header);
+    head[header.len()..].copy_from_slice(&key);
+    mask_into(masked, payload, key);
 }
 
 /// `target` becomes `source` with the key laid over it (RFC 6455 section 5.3); equal lengths.

@@ -1,25 +1,29 @@
-//! Runs servers in turn against the same client and says what one echoed message costs each.
+//! Runs servers in turn against the same client and says what one message costs each.
 //!
 //! In every round all servers are started afresh, each with a client, and driven in turn by slices of
 //! half a second, so that what the machine does over seconds and minutes falls on all alike; figures are
 //! compared within a round and the median of the rounds counts.
-//! Servers and settings stand in `scenarios.toml`; how to read the figures, in the crate's README.
+//! Scenarios (what the client does), servers and settings stand in `scenarios.toml`; how to read the figures, in the crate's README.
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use wsring_benches::comparison::record::{Host, Record, Run};
 use wsring_benches::comparison::run::{self, Plan};
-use wsring_benches::comparison::scenario::{Scenarios, Server, Settings};
+use wsring_benches::comparison::scenario::{Case, Scenario, Scenarios, Server, Settings};
 use wsring_benches::comparison::summary::{Line, doubts};
+use wsring_benches::wire::Opcode;
 
-/// CPU time per echoed message, servers in turn.
+/// CPU time per message, servers in turn.
 #[derive(Parser)]
 struct Options {
     /// The server that the others are measured against
     first: String,
     /// The others
     others: Vec<String>,
+    /// What is measured; unless given, what the file has the first server for first
+    #[arg(long)]
+    scenario: Option<String>,
     /// Bytes of a message; several with commas
     #[arg(long, value_delimiter = ',')]
     payload: Vec<usize>,
@@ -29,9 +33,9 @@ struct Options {
     /// How often each server is started and measured
     #[arg(long)]
     rounds: Option<usize>,
-    /// Connections of the client
-    #[arg(long)]
-    connections: Option<u32>,
+    /// Connections that receive; several with commas
+    #[arg(long, value_delimiter = ',')]
+    connections: Vec<u32>,
     /// Seconds for which each server runs before a round is measured
     #[arg(long)]
     warmup: Option<f64>,
@@ -47,7 +51,7 @@ struct Options {
     /// Core of the client
     #[arg(long)]
     client_core: Option<usize>,
-    /// Let the client compare each echo with what it sent, byte for byte (costs the client time)
+    /// Let the client check the content of everything that comes (costs the client time)
     #[arg(long)]
     verify: bool,
     /// Another file of servers and settings
@@ -56,21 +60,6 @@ struct Options {
     /// Write OUT.json and OUT.csv
     #[arg(long)]
     out: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Opcode {
-    Text,
-    Binary,
-}
-
-impl Opcode {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Binary => "binary",
-        }
-    }
 }
 
 fn main() -> ExitCode {
@@ -85,10 +74,11 @@ fn main() -> ExitCode {
 
 fn compare(options: &Options) -> Result<(), String> {
     let scenarios = Scenarios::read(options.scenarios.as_deref())?;
+    let scenario = scenario(scenarios.scenario(options.scenario.as_deref(), &options.first)?, options);
     let names: Vec<&String> = std::iter::once(&options.first).chain(&options.others).collect();
     let mut servers = Vec::new();
     for (place, name) in names.iter().enumerate() {
-        let mut server = scenarios.server(name)?.clone();
+        let mut server = scenarios.server(&scenario, name)?.clone();
         // A server beside itself tells how much of a ratio is noise.
         let earlier = names[..place].iter().filter(|earlier| *earlier == name).count();
         if earlier > 0 {
@@ -102,21 +92,27 @@ fn compare(options: &Options) -> Result<(), String> {
     }
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let bin = program.parent().unwrap_or_else(|| Path::new("."));
-    let plan =
-        Plan { settings: settings.clone(), opcode: options.opcode.name(), verify: options.verify, bin };
+    let plan = Plan {
+        settings: settings.clone(),
+        client: &scenario.client,
+        opcode: options.opcode,
+        verify: options.verify,
+        bin,
+    };
     let mut record = Record {
         host: Host::here(),
         command: std::env::args().skip(1).fold("compare".to_owned(), |line, word| line + " " + &word),
         opcode: options.opcode.name().to_owned(),
+        scenario: scenario.clone(),
         settings,
         runs: Vec::new(),
         summary: Vec::new(),
         doubts: Vec::new(),
     };
     println!("{}", record.host.line());
-    for payload in record.settings.payloads.clone() {
-        rounds(&mut record, &servers, payload, &plan)?;
-        sum_up(&mut record, &servers, payload);
+    for case in scenario.cases() {
+        rounds(&mut record, &servers, case, &plan)?;
+        sum_up(&mut record, &servers, case);
     }
     for doubt in &record.doubts {
         eprintln!("warning: {doubt}");
@@ -127,11 +123,21 @@ fn compare(options: &Options) -> Result<(), String> {
     }
 }
 
+/// The file's scenario with what the command line says over it.
+fn scenario(file: &Scenario, options: &Options) -> Scenario {
+    let mut scenario = file.clone();
+    if !options.connections.is_empty() {
+        scenario.connections.clone_from(&options.connections);
+    }
+    if !options.payload.is_empty() {
+        scenario.payloads.clone_from(&options.payload);
+    }
+    scenario
+}
+
 /// The file's settings with those of the command line over them.
 fn settings(file: Settings, options: &Options) -> Settings {
     Settings {
-        connections: options.connections.unwrap_or(file.connections),
-        payloads: if options.payload.is_empty() { file.payloads } else { options.payload.clone() },
         rounds: options.rounds.unwrap_or(file.rounds).max(1),
         warmup_seconds: options.warmup.unwrap_or(file.warmup_seconds),
         measure_seconds: options.seconds.unwrap_or(file.measure_seconds),
@@ -141,12 +147,14 @@ fn settings(file: Settings, options: &Options) -> Settings {
     }
 }
 
-/// All rounds with one payload.
-fn rounds(record: &mut Record, servers: &[Server], payload: usize, plan: &Plan<'_>) -> Result<(), String> {
+/// All rounds of one case.
+fn rounds(record: &mut Record, servers: &[Server], case: Case, plan: &Plan<'_>) -> Result<(), String> {
+    let Case { connections, payload } = case;
     println!(
-        "\necho, {payload} B {}, {} connections, closed loop with one message on each, {} s per round in slices of {} s",
+        "\n{}, {payload} B {}, {connections} connections: {}; {} s per round in slices of {} s",
+        record.scenario.name,
         record.opcode,
-        record.settings.connections,
+        record.scenario.about,
         record.settings.measure_seconds,
         record.settings.slice_seconds
     );
@@ -155,29 +163,38 @@ fn rounds(record: &mut Record, servers: &[Server], payload: usize, plan: &Plan<'
         // Rotated, so that no server is always started first.
         let first = (round - 1) % servers.len();
         let order: Vec<Server> = servers.iter().cycle().skip(first).take(servers.len()).cloned().collect();
-        let mut windows = run::round(&order, payload, plan)?;
+        let mut windows = run::round(&order, case, plan)?;
         windows.rotate_right(first);
         for (server, window) in servers.iter().zip(windows) {
-            print!("  {} {:.0} ns", server.name, window.cpu_ns_per_message());
-            record.runs.push(Run { payload, round, server: server.name.clone(), window });
+            print!("  {} {} ns", server.name, nanoseconds(window.cpu_ns_per_message()));
+            record.runs.push(Run { connections, payload, round, server: server.name.clone(), window });
         }
         println!();
     }
     Ok(())
 }
 
-/// Adds the summary of one payload to the record and prints it.
-fn sum_up(record: &mut Record, servers: &[Server], payload: usize) {
+/// Adds the summary of one case to the record and prints it.
+fn sum_up(record: &mut Record, servers: &[Server], case: Case) {
     println!(
-        "{:<20} {:>9} {:>15} {:>7} {:>13} {:>9} {:>8} {:>8} {:>6}",
-        "server", "CPU ns/msg", "(min-max)", "ratio", "(min-max)", "msg/s", "p50 us", "p99 us", "busy"
+        "{:<20} {:>9} {:>15} {:>7} {:>13} {:>9} {:>8} {:>8} {:>6} {:>7}",
+        "server",
+        "CPU ns/msg",
+        "(min-max)",
+        "ratio",
+        "(min-max)",
+        "msg/s",
+        "p50 us",
+        "p99 us",
+        "busy",
+        "client"
     );
-    let first = record.rounds(payload, &servers[0].name);
+    let first = record.rounds(case, &servers[0].name);
     for server in servers {
-        let rounds = record.rounds(payload, &server.name);
-        let line = Line::of(payload, &server.name, &rounds, &first);
+        let rounds = record.rounds(case, &server.name);
+        let line = Line::of(case, &server.name, &rounds, &first);
         print_line(&line);
-        record.doubts.extend(doubts(payload, &server.name, &rounds));
+        record.doubts.extend(doubts(case, &server.name, &rounds));
         record.summary.push(line);
     }
 }
@@ -185,15 +202,22 @@ fn sum_up(record: &mut Record, servers: &[Server], payload: usize) {
 fn print_line(line: &Line) {
     let (cpu, ratio) = (line.cpu_ns_per_message, line.ratio);
     println!(
-        "{:<20} {:>10.0} {:>15} {:>7.3} {:>13} {:>9.0} {:>8.0} {:>8.0} {:>5.0}%",
+        "{:<20} {:>10} {:>15} {:>7.3} {:>13} {:>9.0} {:>8.0} {:>8.0} {:>5.0}% {:>6.0}%",
         line.server,
-        cpu.median,
-        format!("({:.0}-{:.0})", cpu.min, cpu.max),
+        nanoseconds(cpu.median),
+        format!("({}-{})", nanoseconds(cpu.min), nanoseconds(cpu.max)),
         ratio.median,
         format!("({:.3}-{:.3})", ratio.min, ratio.max),
         line.rate.median,
         line.latency_p50_us.median,
         line.latency_p99_us.median,
         line.server_use.median * 100.0,
+        line.client_use.median * 100.0,
     );
+}
+
+/// Three digits: a delivery can cost a few nanoseconds, an echo thousands.
+fn nanoseconds(figure: f64) -> String {
+    let digits = if figure < 10.0 { 2 } else { usize::from(figure < 100.0) };
+    format!("{figure:.digits$}")
 }

@@ -10,7 +10,7 @@ use clap::Parser;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use wsring_benches::proc::pin;
-use wsring_benches::ring::{BUFFER_BYTES, BUFFERS, Buffer, Event, Ring, Settings};
+use wsring_benches::ring::{BUFFER_BYTES, BUFFERS, Buffer, Event, Receive, Ring, Settings};
 use wsring_benches::wire::MASK_BYTES;
 
 /// A bare io_uring echo: the least that an echo server on this kernel can cost.
@@ -41,8 +41,12 @@ fn main() -> io::Result<()> {
     if let Some(core) = options.core {
         pin(core)?;
     }
-    let settings =
-        Settings { slots: options.connections, buffers: options.buffers, buffer_bytes: BUFFER_BYTES };
+    let settings = Settings {
+        slots: options.connections,
+        buffers: options.buffers,
+        buffer_bytes: BUFFER_BYTES,
+        receive: Receive::Copy,
+    };
     let mut ring = Ring::new(settings)?;
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
     socket.set_reuse_address(true)?;

@@ -12,19 +12,19 @@ use serde::{Deserialize, Serialize};
 /// What the client saw, and the kernel accounted, in the slices of one round.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Window {
-    /// Echoes received.
+    /// Messages received: echoes, or deliveries to whomever.
     pub messages: u64,
-    /// Those of them that were not what was sent.
+    /// Those of them that were not what they should be.
     pub errors: u64,
     /// Length of the window.
     pub seconds: f64,
     /// Messages per second.
     pub rate: f64,
-    /// Median time from a message to its echo, in microseconds.
+    /// Median time from a message to its echo, or from the beginning of a round to its end, in microseconds.
     pub latency_p50_us: f64,
-    /// 99 of 100 echoes came within this time, in microseconds.
+    /// 99 of 100 came within this time, in microseconds.
     pub latency_p99_us: f64,
-    /// Echoes handled between two waits of the client, on average: how bursty the server answers.
+    /// Messages handled between two waits of the client, on average: how bursty the server answers.
     pub messages_per_turn: f64,
     /// CPU time of the client.
     pub client_cpu_ns: u64,
@@ -47,6 +47,11 @@ impl Window {
     /// How much of the window the watched process was running, 1 for all of one core.
     pub fn server_use(&self) -> f64 {
         self.server_cpu_ns.map_or(f64::NAN, |cpu| cpu as f64 / 1e9 / self.seconds)
+    }
+
+    /// How much of the window the client was running, 1 for all of one core.
+    pub fn client_use(&self) -> f64 {
+        self.client_cpu_ns as f64 / 1e9 / self.seconds
     }
 
     /// How much of the window the watched core worked for somebody else.

@@ -1,7 +1,7 @@
 //! The record of a comparison: everything that is needed to judge it or to make it again.
 
 use super::Window;
-use super::scenario::Settings;
+use super::scenario::{Case, Scenario, Settings};
 use super::summary::Line;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -44,6 +44,8 @@ impl Host {
 /// One server in one round.
 #[derive(Debug, Serialize)]
 pub struct Run {
+    /// Connections that receive.
+    pub connections: u32,
     /// Bytes of a message.
     pub payload: usize,
     /// Counted from one.
@@ -63,6 +65,8 @@ pub struct Record {
     pub command: String,
     /// Text or binary.
     pub opcode: String,
+    /// What was measured.
+    pub scenario: Scenario,
     /// How it was run.
     pub settings: Settings,
     /// Every server in every round.
@@ -74,9 +78,11 @@ pub struct Record {
 }
 
 impl Record {
-    /// The runs of one server with one payload, by round.
-    pub fn rounds(&self, payload: usize, server: &str) -> Vec<Window> {
-        let own = |run: &&Run| run.payload == payload && run.server == server;
+    /// The runs of one server in one case, by round.
+    pub fn rounds(&self, case: Case, server: &str) -> Vec<Window> {
+        let Case { connections, payload } = case;
+        let own =
+            |run: &&Run| run.connections == connections && run.payload == payload && run.server == server;
         self.runs.iter().filter(own).map(|run| run.window.clone()).collect()
     }
 
@@ -98,7 +104,7 @@ impl Record {
 
     fn csv(&self) -> String {
         let mut csv = String::from(
-            "payload,round,server,cpu_ns_per_message,messages,seconds,rate,latency_p50_us,latency_p99_us,\
+            "connections,payload,round,server,cpu_ns_per_message,messages,seconds,rate,latency_p50_us,latency_p99_us,\
              server_use,foreign_use,client_cpu_ns\n",
         );
         for run in &self.runs {
@@ -106,7 +112,8 @@ impl Record {
             // Writing to a string cannot fail.
             let _ = writeln!(
                 csv,
-                "{},{},{},{:.1},{},{:.3},{:.0},{:.1},{:.1},{:.3},{:.3},{}",
+                "{},{},{},{},{:.2},{},{:.3},{:.0},{:.1},{:.1},{:.3},{:.3},{}",
+                run.connections,
                 run.payload,
                 run.round,
                 run.server,

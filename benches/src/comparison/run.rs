@@ -2,7 +2,8 @@
 //! by short slices, so that what the machine does over seconds falls on all of them alike.
 
 use super::Window;
-use super::scenario::{Place, Server, Settings};
+use super::scenario::{Case, Place, Server, Settings};
+use crate::wire::Opcode;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -15,11 +16,13 @@ const START_MAX: Duration = Duration::from_secs(10);
 /// What all rounds of a comparison have in common.
 #[derive(Clone, Debug)]
 pub struct Plan<'a> {
-    /// Connections, times and cores.
+    /// Times and cores.
     pub settings: Settings,
-    /// Of the messages, by its name on the client's command line.
-    pub opcode: &'a str,
-    /// Whether the client compares echoes byte for byte.
+    /// Program of the client.
+    pub client: &'a str,
+    /// Of the messages.
+    pub opcode: Opcode,
+    /// Whether the client looks at every byte.
     pub verify: bool,
     /// Folder of the built programs.
     pub bin: &'a Path,
@@ -30,10 +33,10 @@ pub struct Plan<'a> {
 /// The slices go forth and back through the servers: A B C, C B A, A B C, and so on.
 ///
 /// # Errors
-/// A sentence: a program is missing, a server did not start, a client failed or saw wrong echoes.
-pub fn round(servers: &[Server], payload: usize, plan: &Plan<'_>) -> Result<Vec<Window>, String> {
+/// A sentence: a program is missing, a server did not start, a client failed or saw wrong messages.
+pub fn round(servers: &[Server], case: Case, plan: &Plan<'_>) -> Result<Vec<Window>, String> {
     let mut pairs: Vec<Pair> =
-        servers.iter().map(|server| Pair::start(server, payload, plan)).collect::<Result<_, _>>()?;
+        servers.iter().map(|server| Pair::start(server, case, plan)).collect::<Result<_, _>>()?;
     for pair in &mut pairs {
         pair.run(plan.settings.warmup_seconds)?;
         pair.report()?;
@@ -58,9 +61,9 @@ struct Pair {
 }
 
 impl Pair {
-    fn start(server: &Server, payload: usize, plan: &Plan<'_>) -> Result<Self, String> {
+    fn start(server: &Server, case: Case, plan: &Plan<'_>) -> Result<Self, String> {
         let core = plan.settings.server_core;
-        let place = Place { bin: plan.bin, port: free_port()?, core, payload };
+        let place = Place { bin: plan.bin, port: free_port()?, core, case };
         let mut running = Running::start(&server.command(place)?, core)?;
         running.wait_until_listening(place.port, &server.name)?;
         let client = Client::start(server, plan, place, running.0.id())?;
@@ -85,12 +88,12 @@ impl Pair {
         let window = self.report()?;
         match window.errors {
             0 => Ok(window),
-            errors => Err(format!("{}: {errors} of {} echoes were wrong", self.name, window.messages)),
+            errors => Err(format!("{}: {errors} of {} messages were wrong", self.name, window.messages)),
         }
     }
 }
 
-/// A client process, led by lines (`load --commands`).
+/// A client process, led by lines ([`crate::driven`]).
 struct Client {
     input: ChildStdin,
     output: BufReader<ChildStdout>,
@@ -101,7 +104,7 @@ impl Client {
     fn start(server: &Server, plan: &Plan<'_>, place: Place<'_>, pid: u32) -> Result<Self, String> {
         let core = plan.settings.client_core.to_string();
         let mut command = Command::new("taskset");
-        command.args(["-c", &core]).arg(place.bin.join("load")).args([
+        command.args(["-c", &core]).arg(place.bin.join(plan.client)).args([
             "--core",
             &core,
             "--path",
@@ -109,9 +112,9 @@ impl Client {
         ]);
         let arguments = [
             ("--port", place.port.to_string()),
-            ("--payload", place.payload.to_string()),
-            ("--opcode", plan.opcode.to_owned()),
-            ("--connections", plan.settings.connections.to_string()),
+            ("--payload", place.case.payload.to_string()),
+            ("--opcode", plan.opcode.name().to_owned()),
+            ("--connections", place.case.connections.to_string()),
             ("--pid", pid.to_string()),
             ("--watch-core", place.core.to_string()),
         ];
@@ -121,6 +124,7 @@ impl Client {
         for (flag, wanted) in [("--commands", true), ("--raw", server.raw), ("--verify", plan.verify)] {
             command.args(wanted.then_some(flag));
         }
+        command.args(&server.client);
         let mut process = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

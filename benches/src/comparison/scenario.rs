@@ -1,4 +1,4 @@
-//! `scenarios.toml`: the servers by name, and the settings of a comparison.
+//! `scenarios.toml`: what can be measured, the servers by name, and the settings of a comparison.
 
 use crate::wire;
 use serde::Deserialize;
@@ -6,6 +6,8 @@ use std::path::Path;
 
 /// The file as it is in the repository.
 const BUILT_IN: &str = include_str!("../../scenarios.toml");
+/// Where servers that are no program of this workspace stand.
+const RIVALS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/rivals");
 
 /// The whole file.
 #[derive(Debug, Deserialize)]
@@ -13,6 +15,9 @@ const BUILT_IN: &str = include_str!("../../scenarios.toml");
 pub struct Scenarios {
     /// What is not said on the command line.
     pub settings: Settings,
+    /// What can be measured.
+    #[serde(rename = "scenario")]
+    pub scenarios: Vec<Scenario>,
     /// All servers.
     #[serde(rename = "server")]
     pub servers: Vec<Server>,
@@ -22,10 +27,6 @@ pub struct Scenarios {
 #[derive(Clone, Debug, Deserialize, serde::Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// Connections, one message on its way on each.
-    pub connections: u32,
-    /// Bytes of a message; one comparison for each.
-    pub payloads: Vec<usize>,
     /// How often each server is started and measured.
     pub rounds: usize,
     /// Seconds for which each server runs before a round is measured.
@@ -40,12 +41,48 @@ pub struct Settings {
     pub client_core: usize,
 }
 
+/// One kind of load.
+#[derive(Clone, Debug, Deserialize, serde::Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// By which it is asked for.
+    pub name: String,
+    /// What happens in it, for people.
+    pub about: String,
+    /// Program of the client.
+    pub client: String,
+    /// Connections that receive; one comparison for each number.
+    pub connections: Vec<u32>,
+    /// Bytes of a message; one comparison for each.
+    pub payloads: Vec<usize>,
+}
+
+impl Scenario {
+    /// What is compared one after the other.
+    pub fn cases(&self) -> Vec<Case> {
+        let of = |&connections: &u32| self.payloads.iter().map(move |&payload| Case { connections, payload });
+        self.connections.iter().flat_map(of).collect()
+    }
+}
+
+/// One comparison of a scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Case {
+    /// Connections that receive.
+    pub connections: u32,
+    /// Bytes of a message.
+    pub payload: usize,
+}
+
 /// One server.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Server {
-    /// By which it is asked for.
+    /// By which it is asked for; another scenario may have a server of the same name.
     pub name: String,
+    /// In which scenario.
+    #[serde(default = "echo")]
+    pub scenario: String,
     /// Program and arguments, with placeholders.
     command: Vec<String>,
     /// Path of the opening handshake.
@@ -54,8 +91,15 @@ pub struct Server {
     /// Spoken to without WebSocket.
     #[serde(default)]
     pub raw: bool,
+    /// Further arguments of its client.
+    #[serde(default)]
+    pub client: Vec<String>,
     /// The command that builds the program.
     pub build: String,
+}
+
+fn echo() -> String {
+    "echo".to_owned()
 }
 
 fn root() -> String {
@@ -71,8 +115,8 @@ pub struct Place<'a> {
     pub port: u16,
     /// Core of the server.
     pub core: usize,
-    /// Bytes of a message.
-    pub payload: usize,
+    /// How much is asked of it.
+    pub case: Case,
 }
 
 impl Scenarios {
@@ -90,15 +134,41 @@ impl Scenarios {
         toml::from_str(&text).map_err(|error| error.to_string())
     }
 
-    /// The server of that name.
+    /// The scenario of that name, or the first that has a server of the other name.
     ///
     /// # Errors
     /// A sentence that lists the names there are.
-    pub fn server(&self, name: &str) -> Result<&Server, String> {
-        self.servers.iter().find(|server| server.name == name).ok_or_else(|| {
-            let names: Vec<_> = self.servers.iter().map(|server| server.name.as_str()).collect();
-            format!("there is no server {name:?}; known are: {}", names.join(", "))
+    pub fn scenario(&self, name: Option<&str>, server: &str) -> Result<&Scenario, String> {
+        let known = self.servers.iter().find(|known| known.name == server);
+        let Some(name) = name.or(known.map(|known| known.scenario.as_str())) else {
+            return Err(format!("there is no server {server:?}; known are: {}", self.names()));
+        };
+        self.scenarios.iter().find(|scenario| scenario.name == name).ok_or_else(|| {
+            let names: Vec<_> = self.scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
+            format!("there is no scenario {name:?}; known are: {}", names.join(", "))
         })
+    }
+
+    /// The server of that name in a scenario.
+    ///
+    /// # Errors
+    /// A sentence that lists the names there are.
+    pub fn server(&self, scenario: &Scenario, name: &str) -> Result<&Server, String> {
+        let wanted = |server: &&Server| server.name == name && server.scenario == scenario.name;
+        self.servers
+            .iter()
+            .find(wanted)
+            .ok_or_else(|| format!("{} has no server {name:?}; known are: {}", scenario.name, self.names()))
+    }
+
+    /// All servers by scenario.
+    fn names(&self) -> String {
+        let of = |scenario: &Scenario| {
+            let own = self.servers.iter().filter(|server| server.scenario == scenario.name);
+            let names: Vec<_> = own.map(|server| server.name.as_str()).collect();
+            format!("{} ({})", names.join(", "), scenario.name)
+        };
+        self.scenarios.iter().map(of).collect::<Vec<_>>().join("; ")
     }
 }
 
@@ -108,12 +178,14 @@ impl Server {
     /// # Errors
     /// A sentence with the command that builds the program, when it is not there.
     pub fn command(&self, place: Place<'_>) -> Result<Vec<String>, String> {
-        let request = wire::request_bytes(place.payload).to_string();
+        let request = wire::request_bytes(place.case.payload).to_string();
         let fill = |word: &String| {
             word.replace("{bin}", &place.bin.to_string_lossy())
                 .replace("{port}", &place.port.to_string())
                 .replace("{core}", &place.core.to_string())
                 .replace("{request}", &request)
+                .replace("{connections}", &place.case.connections.to_string())
+                .replace("{rivals}", RIVALS)
         };
         let words: Vec<String> = self.command.iter().map(fill).collect();
         match words.first() {
@@ -128,12 +200,23 @@ impl Server {
 mod tests {
     use super::*;
 
+    const CASE: Case = Case { connections: 7, payload: 20 };
+
     #[test]
     fn the_built_in_file_is_sound() {
         let scenarios = Scenarios::read(None).unwrap();
         for server in &scenarios.servers {
-            assert!(std::ptr::eq(scenarios.server(&server.name).unwrap(), server), "{} twice", server.name);
-            assert!(server.build.starts_with("cargo build --release"), "{}", server.build);
+            let scenario = scenarios.scenario(Some(&server.scenario), &server.name).unwrap();
+            let found = scenarios.server(scenario, &server.name).unwrap();
+            assert!(std::ptr::eq(found, server), "{} twice in {}", server.name, scenario.name);
+            assert!(
+                ["cargo build --release", "npm ci"].iter().any(|start| server.build.starts_with(start)),
+                "{}",
+                server.build
+            );
+        }
+        for scenario in &scenarios.scenarios {
+            assert!(!scenario.cases().is_empty(), "{}", scenario.name);
         }
         assert_ne!(scenarios.settings.server_core, scenarios.settings.client_core);
     }
@@ -142,19 +225,44 @@ mod tests {
     fn placeholders_are_filled_in() {
         let scenarios = Scenarios::read(None).unwrap();
         let bin = std::env::temp_dir();
-        let place = Place { bin: &bin, port: 7001, core: 3, payload: 20 };
-        let missing = scenarios.server("floor").unwrap().command(place).unwrap_err();
+        let place = Place { bin: &bin, port: 7001, core: 3, case: CASE };
+        let echo = scenarios.scenario(Some("echo"), "").unwrap();
+        let missing = scenarios.server(echo, "floor").unwrap().command(place).unwrap_err();
         assert!(missing.contains("--bin floor"), "{missing}");
         let server = Server {
-            command: vec!["/".into(), "{port}/{core}/{request}".into()],
+            command: vec!["/".into(), "{port}/{core}/{request}/{connections}".into()],
             ..scenarios.servers[0].clone()
         };
-        assert_eq!(server.command(place).unwrap()[1], "7001/3/26");
+        assert_eq!(server.command(place).unwrap()[1], "7001/3/26/7");
+    }
+
+    #[test]
+    fn a_scenario_is_named_or_told_by_the_first_server() {
+        let scenarios = Scenarios::read(None).unwrap();
+        let cases = [
+            (None, "floor", "echo"),
+            (None, "wsring", "echo"),
+            (Some("broadcast"), "wsring", "broadcast"),
+            (None, "fanout-floor", "fanout"),
+            (None, "bun", "broadcast"),
+        ];
+        for (name, server, expected) in cases {
+            let scenario = scenarios.scenario(name, server).unwrap();
+            assert_eq!(scenario.name, expected, "{name:?}, {server}");
+            assert_eq!(scenarios.server(scenario, server).unwrap().scenario, expected);
+        }
     }
 
     #[test]
     fn an_unknown_name_lists_the_known() {
-        let message = Scenarios::read(None).unwrap().server("none").unwrap_err();
-        assert!(message.contains("floor") && message.contains("tokio-uring"), "{message}");
+        let scenarios = Scenarios::read(None).unwrap();
+        let echo = scenarios.scenario(None, "floor").unwrap();
+        let messages =
+            [scenarios.scenario(None, "none").unwrap_err(), scenarios.server(echo, "bun").unwrap_err()];
+        for message in messages {
+            assert!(message.contains("floor") && message.contains("tokio-uring (echo)"), "{message}");
+        }
+        let message = scenarios.scenario(Some("none"), "floor").unwrap_err();
+        assert!(message.contains("echo, broadcast, fanout"), "{message}");
     }
 }

@@ -1,12 +1,53 @@
 //! What the rounds of a comparison come to: medians, ratios within rounds, and doubts.
 
 use super::Window;
+use super::scenario::Case;
 use serde::Serialize;
 
 /// Rounds of one server that differ by more than this share of their median are doubtful.
 const SPREAD_MAX: f64 = 0.10;
 /// More of the server's core than this used by others is worth a warning.
 const FOREIGN_MAX: f64 = 0.02;
+
+/// A process that runs for this share of the time fills its core.
+const FULL: f64 = 0.95;
+
+/// What kept the rate from being higher.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// The server's core.
+    Server,
+    /// The client's core.
+    Client,
+    /// Neither core.
+    Neither,
+}
+
+impl Limit {
+    /// In a sentence.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Server => "the server is the limit",
+            Self::Client => {
+                "the client is the limit: the rate says little about the server, its CPU time counts"
+            }
+            Self::Neither => {
+                "neither fills its core: they wait for each other, or the host took time from them"
+            }
+        }
+    }
+}
+
+/// What was the limit in a window.
+pub fn limit(window: &Window) -> Limit {
+    if window.server_use() >= FULL {
+        Limit::Server
+    } else if window.client_use() >= FULL {
+        Limit::Client
+    } else {
+        Limit::Neither
+    }
+}
 
 /// Smallest, middle and largest of some figures.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -41,6 +82,8 @@ impl Spread {
 /// One server in one comparison.
 #[derive(Debug, Serialize)]
 pub struct Line {
+    /// Connections that receive.
+    pub connections: u32,
     /// Bytes of a message.
     pub payload: usize,
     /// Who.
@@ -57,15 +100,18 @@ pub struct Line {
     pub latency_p99_us: Spread,
     /// How busy the server was, 1 for all of its core.
     pub server_use: Spread,
+    /// How busy the client was.
+    pub client_use: Spread,
 }
 
 impl Line {
     /// Sums up the rounds of a server beside those of the first; same order, same number.
-    pub fn of(payload: usize, server: &str, rounds: &[Window], first: &[Window]) -> Self {
+    pub fn of(case: Case, server: &str, rounds: &[Window], first: &[Window]) -> Self {
         let over = |figure: fn(&Window) -> f64| Spread::of(rounds.iter().map(figure));
         let pairs = rounds.iter().zip(first);
         Self {
-            payload,
+            connections: case.connections,
+            payload: case.payload,
             server: server.to_owned(),
             cpu_ns_per_message: over(Window::cpu_ns_per_message),
             ratio: Spread::of(
@@ -75,20 +121,26 @@ impl Line {
             latency_p50_us: over(|window| window.latency_p50_us),
             latency_p99_us: over(|window| window.latency_p99_us),
             server_use: over(Window::server_use),
+            client_use: over(Window::client_use),
         }
     }
 }
 
 /// Reasons to doubt the rounds of one server.
-pub fn doubts(payload: usize, server: &str, rounds: &[Window]) -> Vec<String> {
+pub fn doubts(case: Case, server: &str, rounds: &[Window]) -> Vec<String> {
     let mut doubts = Vec::new();
-    let mut doubt = |text: String| doubts.push(format!("{server}, {payload} B: {text}"));
+    let Case { connections, payload } = case;
+    let mut doubt =
+        |text: String| doubts.push(format!("{server}, {connections} connections, {payload} B: {text}"));
     let spread = Spread::of(rounds.iter().map(Window::cpu_ns_per_message));
     if spread.relative() > SPREAD_MAX {
         doubt(format!(
             "rounds differ by {:.0} % of the median; quieten the machine",
             spread.relative() * 100.0
         ));
+    }
+    if rounds.iter().filter(|window| limit(window) == Limit::Client).count() * 2 > rounds.len() {
+        doubt(Limit::Client.text().to_owned());
     }
     let steal: u64 = rounds.iter().filter_map(|window| window.core_steal_ns).sum();
     if steal > 0 {
@@ -107,6 +159,8 @@ pub fn doubts(payload: usize, server: &str, rounds: &[Window]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const CASE: Case = Case { connections: 200, payload: 20 };
 
     fn window(cpu_ns: u64) -> Window {
         Window {
@@ -138,19 +192,34 @@ mod tests {
     fn ratios_are_taken_within_rounds() {
         let first = [window(1_000_000_000), window(2_000_000_000)];
         let own = [window(1_100_000_000), window(2_200_000_000)];
-        let line = Line::of(20, "own", &own, &first);
+        let line = Line::of(CASE, "own", &own, &first);
         assert!((line.ratio.min - 1.1).abs() < 1e-9 && (line.ratio.max - 1.1).abs() < 1e-9, "{line:?}");
         assert_eq!(line.cpu_ns_per_message.median, 1650.0);
     }
 
     #[test]
+    fn the_limit_is_whose_core_is_full() {
+        let cases = [
+            (3_900_000_000, 3_900_000_000, Limit::Server),
+            (3_000_000_000, 3_900_000_000, Limit::Client),
+            (3_000_000_000, 3_000_000_000, Limit::Neither),
+        ];
+        for (server, client, expected) in cases {
+            let window = Window { client_cpu_ns: client, ..window(server) };
+            assert_eq!(limit(&window), expected, "server {server}, client {client}");
+            let spoken = doubts(CASE, "some", &[window]).iter().any(|doubt| doubt.contains("the client is"));
+            assert_eq!(spoken, expected == Limit::Client);
+        }
+    }
+
+    #[test]
     fn doubts_are_spoken() {
-        assert_eq!(doubts(20, "quiet", &[window(1_000_000_000), window(1_050_000_000)]), [""; 0]);
+        assert_eq!(doubts(CASE, "quiet", &[window(1_000_000_000), window(1_050_000_000)]), [""; 0]);
         let mut loud = window(1_200_000_000);
         loud.core_steal_ns = Some(30_000_000);
         loud.core_busy_ns = Some(3_000_000_000);
         loud.server_threads = Some(3);
-        let doubts = doubts(20, "loud", &[window(1_000_000_000), loud]);
+        let doubts = doubts(CASE, "loud", &[window(1_000_000_000), loud]);
         for part in ["differ by 18 %", "took 30 ms", "45 % of", "3 threads"] {
             assert!(doubts.iter().any(|doubt| doubt.contains(part)), "{part} in {doubts:?}");
         }

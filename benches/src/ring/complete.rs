@@ -28,6 +28,7 @@ impl Ring {
             Kind::Receive => self.received(slot, cqe),
             Kind::Send => Ok(Some(self.send_unfinished(slot, index as u16, cqe.result()))),
             Kind::SendOwned => Ok(Some(self.owned_finished(slot, index, cqe.result()))),
+            Kind::SendPart => Ok(Some(self.part_unfinished(slot, index as u32, cqe.result()))),
             Kind::Accept => self.accepted(cqe),
             Kind::Close => Ok(None),
             Kind::Tick => {
@@ -71,6 +72,13 @@ impl Ring {
         // The buffer is in `queued` or `entered`, so that no token for it exists and making one is sound.
         let buffer = Buffer { id, len: 0 };
         Event::SendShort { slot, rest: self.buffers.bytes_mut(&buffer)[rest].to_vec() }
+    }
+
+    fn part_unfinished(&mut self, slot: u32, index: u32, result: i32) -> Event {
+        if result < 0 && result != -libc::EAGAIN {
+            return Event::SendFailed { slot };
+        }
+        Event::SendShort { slot, rest: self.blocks.part(index)[result.max(0) as usize..].to_vec() }
     }
 
     fn owned_finished(&mut self, slot: u32, index: usize, result: i32) -> Event {

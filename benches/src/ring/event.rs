@@ -40,7 +40,7 @@ pub enum Event {
         /// Who.
         slot: u32,
     },
-    /// A [`Ring::send`] went out in part only; this is the rest, for [`Ring::send_owned`].
+    /// A [`Ring::send`], or one of a [`Ring::send_all`], went out in part only; this is the rest, for [`Ring::send_owned`].
     SendShort {
         /// To whom.
         slot: u32,
@@ -68,13 +68,14 @@ pub(super) enum Kind {
     Receive,
     Send,
     SendOwned,
+    SendPart,
     Close,
     Tick,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 6] =
-        [Self::Accept, Self::Receive, Self::Send, Self::SendOwned, Self::Close, Self::Tick];
+    pub(super) const ALL: [Self; 7] =
+        [Self::Accept, Self::Receive, Self::Send, Self::SendOwned, Self::SendPart, Self::Close, Self::Tick];
 
     pub(super) fn token(self, slot: u32, index: u32) -> u64 {
         u64::from(slot) << 32 | u64::from(index) << 8 | self as u64

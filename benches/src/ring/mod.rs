@@ -14,21 +14,24 @@
     reason = "the crate io-uring asks for it: a submission names memory that the kernel will use"
 )]
 
+mod blocks;
 mod buffers;
 mod complete;
 mod event;
 
 pub use event::{Buffer, Event};
 
+use blocks::Blocks;
 use buffers::Buffers;
 use event::Kind;
 use io_uring::squeue::Flags;
-use io_uring::types::{Fd, Fixed, TimeoutFlags, Timespec};
+use io_uring::types::{Fd, Fixed, SubmitArgs, TimeoutFlags, Timespec};
 use io_uring::{CompletionQueue, EnterFlags, IoUring, SubmissionQueue, Submitter, opcode, squeue};
 use std::io;
 use std::net::TcpListener;
 use std::ops::Range;
 use std::os::fd::{AsRawFd, RawFd};
+use std::time::Duration;
 
 /// Entries of the submission queue.
 pub const SQ_ENTRIES: u32 = 2048;
@@ -54,6 +57,18 @@ pub struct Settings {
     pub buffers: u16,
     /// Bytes of each.
     pub buffer_bytes: usize,
+    /// What becomes of received bytes.
+    pub receive: Receive,
+}
+
+/// What a receive does with the bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receive {
+    /// Copies them into the buffer.
+    Copy,
+    /// Counts them and leaves the buffer as it was (`MSG_TRUNC`, tcp(7)): for who wants to know how many
+    /// came, at the price of the system call alone.
+    Count,
 }
 
 /// See the [module](self).
@@ -71,6 +86,9 @@ pub struct Ring {
     /// Bytes of owned sends until their completion, by index.
     owned: Vec<Vec<u8>>,
     owned_free: Vec<u32>,
+    /// Bytes that many sends of one turn share.
+    blocks: Blocks,
+    receive: Receive,
     /// Slots whose receive ended because no buffer was left.
     starved: Vec<u32>,
     released: bool,
@@ -112,6 +130,8 @@ impl Ring {
             entered: Vec::with_capacity(usize::from(settings.buffers)),
             owned: Vec::new(),
             owned_free: Vec::new(),
+            blocks: Blocks::default(),
+            receive: settings.receive,
             starved: Vec::new(),
             released: false,
             handed_over: 0,
@@ -143,7 +163,8 @@ impl Ring {
     /// # Errors
     /// As [`turn`](Self::turn).
     pub fn receive(&mut self, slot: u32) -> io::Result<()> {
-        let entry = opcode::RecvMulti::new(Fixed(slot), GROUP).build();
+        let flags = if self.receive == Receive::Count { libc::MSG_TRUNC } else { 0 };
+        let entry = opcode::RecvMulti::new(Fixed(slot), GROUP).flags(flags).build();
         self.push(&entry.user_data(Kind::Receive.token(slot, 0)))
     }
 
@@ -198,6 +219,48 @@ impl Ring {
         self.push(&entry)
     }
 
+    /// Sends the same bytes to every slot in the next [`turn`](Self::turn), from one place. Nothing comes
+    /// back of those that went out whole, as with [`send`](Self::send).
+    ///
+    /// # Errors
+    /// As [`turn`](Self::turn).
+    pub fn send_all(&mut self, bytes: Vec<u8>, slots: impl IntoIterator<Item = u32>) -> io::Result<()> {
+        let part_bytes = bytes.len();
+        let place = self.blocks.add(bytes, part_bytes, 0);
+        self.send_parts(place, slots)
+    }
+
+    /// Cuts `bytes` into pieces and sends one to each slot, in order, as [`send_all`](Self::send_all).
+    ///
+    /// # Errors
+    /// As [`turn`](Self::turn).
+    ///
+    /// # Panics
+    /// When there are more slots than pieces.
+    pub fn send_pieces(
+        &mut self,
+        bytes: Vec<u8>,
+        piece_bytes: usize,
+        slots: impl IntoIterator<Item = u32>,
+    ) -> io::Result<()> {
+        let place = self.blocks.add(bytes, piece_bytes, piece_bytes);
+        self.send_parts(place, slots)
+    }
+
+    fn send_parts(&mut self, place: u32, slots: impl IntoIterator<Item = u32>) -> io::Result<()> {
+        for (part, slot) in slots.into_iter().enumerate() {
+            let index = Blocks::index(place, part);
+            let bytes = self.blocks.part(index);
+            let entry = opcode::Send::new(Fixed(slot), bytes.as_ptr(), bytes.len() as u32)
+                .flags(libc::MSG_DONTWAIT | libc::MSG_WAITALL)
+                .build()
+                .flags(Flags::SKIP_SUCCESS)
+                .user_data(Kind::SendPart.token(slot, index));
+            self.push(&entry)?;
+        }
+        Ok(())
+    }
+
     /// Closes a slot whose [`Event::Ended`] has come and on which no owned send is pending; then it may
     /// be filled again. Nothing of the old connection can still complete, so that slots carry no generation.
     ///
@@ -224,6 +287,20 @@ impl Ring {
     /// # Errors
     /// Only when the kernel refuses an enter for a reason that no repetition mends.
     pub fn turn(&mut self) -> io::Result<()> {
+        self.turn_with(1, None)
+    }
+
+    /// A [`turn`](Self::turn) that waits for `want` completions, but no longer than `patience`.
+    ///
+    /// A server wakes a waiting client only with the last of them, and so does its work undisturbed.
+    ///
+    /// # Errors
+    /// As [`turn`](Self::turn).
+    pub fn turn_for(&mut self, want: u32, patience: Duration) -> io::Result<()> {
+        self.turn_with(want, Some(Timespec::from(patience)))
+    }
+
+    fn turn_with(&mut self, want: u32, patience: Option<Timespec>) -> io::Result<()> {
         assert!(self.cq.is_empty(), "every event is read before the next turn");
         self.give_back_entered();
         if std::mem::take(&mut self.released) {
@@ -232,10 +309,14 @@ impl Ring {
                 self.receive(slot)?;
             }
         }
-        self.enter(1)?;
+        match patience {
+            None => self.enter(want)?,
+            Some(patience) => self.enter_for(want, patience)?,
+        }
         self.handed_over = self.cq.len();
         if self.sq.is_empty() {
             std::mem::swap(&mut self.queued, &mut self.entered);
+            self.blocks.enter();
         }
         Ok(())
     }
@@ -252,6 +333,10 @@ impl Ring {
     pub fn collect(&mut self) -> io::Result<bool> {
         if self.handed_over < HAND_OVER_MAX || !self.sq.taskrun() {
             return Ok(false);
+        }
+        if self.released {
+            // Or a crowd of receives would find none left, though most have long been read.
+            self.buffers.publish();
         }
         let flags = EnterFlags::GETEVENTS.bits();
         // SAFETY: nothing is submitted and no argument is passed.
@@ -274,7 +359,8 @@ impl Ring {
         }
         // SAFETY: what an entry names must stay valid until its operation is over. Provided buffers are
         // never freed, and one with a send is given back only after the enter that carried the send
-        // out; bytes of an owned send stay in `owned` until its completion; the tick is a static.
+        // out; a block is dropped only then; bytes of an owned send stay in `owned` until its
+        // completion; the tick is a static.
         unsafe { self.sq.push(entry) }.map_err(io::Error::other)
     }
 
@@ -291,6 +377,16 @@ impl Ring {
         Ok(())
     }
 
+    /// As [`enter`](Self::enter), with an end to the waiting.
+    fn enter_for(&mut self, want: u32, patience: Timespec) -> io::Result<()> {
+        self.sq.sync();
+        let arguments = SubmitArgs::new().timespec(&patience);
+        forgive(self.submitter.submit_with_args(want as usize, &arguments))?;
+        self.sq.sync();
+        self.cq.sync();
+        Ok(())
+    }
+
     /// The sends that read from these buffers were over when their enter returned, and the completions
     /// of those that failed have been read since.
     fn give_back_entered(&mut self) {
@@ -298,13 +394,19 @@ impl Ring {
         for id in self.entered.drain(..) {
             self.buffers.give_back(id);
         }
+        self.blocks.drop_entered();
     }
 }
 
-/// An interrupted enter is no error: whatever it did not do is done by the next.
+/// An enter that was interrupted or waited long enough is no error: what it did not do, the next does.
 fn forgive(entered: io::Result<usize>) -> io::Result<()> {
     match entered {
-        Err(error) if matches!(error.raw_os_error(), Some(libc::EINTR | libc::EAGAIN | libc::EBUSY)) => {
+        Err(error)
+            if matches!(
+                error.raw_os_error(),
+                Some(libc::EINTR | libc::EAGAIN | libc::EBUSY | libc::ETIME)
+            ) =>
+        {
             Ok(())
         }
         other => other.map(drop),

@@ -62,8 +62,8 @@ fn server() -> Served {
             .websocket("/drain", |upgrade| upgrade.accept(Panics("drain")))
             .websocket("/close", |upgrade| upgrade.accept(Panics("close")))
             .websocket("/drop", |upgrade| upgrade.accept(Panics("drop")))
-            .websocket("/route", |_| -> wsring::Response { panic!("as the test wants it") })
-            .get("/http", |_| -> wsring::Response { panic!("as the test wants it") })
+            .websocket("/route", |_| panic!("as the test wants it"))
+            .get("/http", |_| -> Response { panic!("as the test wants it") })
             .get("/ok", |_| Response::text(200, "ok"))
     })
 }

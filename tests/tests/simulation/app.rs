@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wsring::{
-    Answer, CloseCode, Closed, Conn, ConnectionId, Deferred, Handler, Message, Response, Sent, Server,
-    Settings, SlowPeer, Topic, Upgrade,
+    Answer, Behind, CloseCode, Closed, Conn, ConnectionId, Deferred, Gap, Handler, Message, Response,
+    Retention, Sent, Server, Settings, SlowPeer, Topic, TopicRule, TopicSettings, Upgrade,
 };
 
 /// What was called on the handlers. A handler must not panic to tell of a fault, since the engine
@@ -30,6 +30,8 @@ pub(crate) struct Entry {
     pub(crate) queued: usize,
     pub(crate) dropped: usize,
     pub(crate) drained: usize,
+    /// Messages of the room.
+    pub(crate) missed: usize,
 }
 
 /// Shared by the routes, the handlers and the test.
@@ -155,6 +157,11 @@ impl Handler for Member {
         }
     }
 
+    fn missed(&mut self, conn: &mut Conn<'_>, gap: &Gap<'_>) {
+        let _ = conn.send_text(&format!("missed {} of {}", gap.to - gap.from, gap.topic));
+        self.shared.note(self.client, |entry| entry.missed += (gap.to - gap.from) as usize);
+    }
+
     fn drain(&mut self, _conn: &mut Conn<'_>) {
         self.shared.note(self.client, |entry| entry.drained += 1);
     }
@@ -189,7 +196,15 @@ fn client(upgrade: &Upgrade<'_>) -> usize {
 /// | `/healthz`, `/mirror` | plain HTTP, GET and POST |
 pub(crate) fn server(settings: Settings, shared: &Shared) -> Server {
     let policy = settings.slow_peer;
-    let server = Server::new().settings(settings);
+    // What a connection may have waiting is what it may be behind of the room.
+    let retention = Retention { bytes: settings.high_water_bytes, ..Retention::default() };
+    let behind = match policy {
+        SlowPeer::Pause => Behind::Latest,
+        SlowPeer::Drop => Behind::Skip,
+        SlowPeer::Close => Behind::Close,
+    };
+    let rule = TopicRule { pattern: "news".into(), settings: TopicSettings { retention, behind } };
+    let server = Server::new().settings(settings).topic_rules(vec![rule]);
     let room = Duty::Room(server.topic("news").unwrap());
     let member = |duty: Duty| {
         let shared = shared.clone();

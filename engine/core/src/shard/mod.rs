@@ -18,6 +18,7 @@ mod address;
 mod commands;
 mod drain;
 mod due;
+mod ending;
 mod fanout;
 mod figures;
 mod flush;
@@ -42,9 +43,9 @@ pub(crate) use output::Output;
 pub(crate) use start::start_shards;
 pub(crate) use wheel::Tick;
 
-use crate::cluster::{Cluster, ConnectionId};
+use crate::cluster::Cluster;
 use crate::conn::Conn;
-use crate::handler::{Closed, Handler};
+use crate::handler::Handler;
 use crate::limits::{DUE_DELAY_MAX, TURN_COMPLETIONS_FULL};
 use crate::route::Routes;
 use crate::running::DrainReport;
@@ -60,7 +61,7 @@ use std::sync::Arc;
 use std::time::Instant;
 use table::Table;
 use wheel::Wheel;
-use wsring_io::{CloseHow, Completion, Io, Op, ReceiveEnd, Received, Socket, Time};
+use wsring_io::{CloseHow, Completion, Io, Op, Received, Socket, Time};
 use wsring_proto::{Masking, Resources};
 
 /// What a shard is started with.
@@ -270,95 +271,6 @@ impl<I: Io> Shard<I> {
                 }
             }
             Phase::Free | Phase::Closing => self.io.release(buffer),
-        }
-    }
-
-    fn receive_ended(&mut self, socket: Socket, end: ReceiveEnd) {
-        match end {
-            ReceiveEnd::Stopped => {}
-            ReceiveEnd::Failed(_) => self.lost(socket),
-            ReceiveEnd::Eof => {
-                self.hang_up(socket, &Closed::LOST);
-                let Some(session) = self.table.get(socket) else { return };
-                session.peer_ended = true;
-                if session.half_closed {
-                    return self.end(socket, CloseHow::Fin);
-                }
-                self.finish(socket);
-            }
-        }
-    }
-
-    /// The transport broke: nothing more can be sent.
-    fn lost(&mut self, socket: Socket) {
-        self.hang_up(socket, &Closed::LOST);
-        self.end(socket, CloseHow::Reset);
-    }
-
-    /// Tells the handler that it is over, unless it was told.
-    fn hang_up(&mut self, socket: Socket, closed: &Closed<'_>) {
-        let id = ConnectionId { shard: self.local.shard as u32, socket };
-        let Some(session) = self.table.get(socket) else { return };
-        if let Phase::Opening(..) = session.phase {
-            return self.opening_failed(socket, crate::client::OpenFailure::Lost);
-        }
-        if let Some(mut handler) = session.phase.take_handler() {
-            // The handler is dropped in there too.
-            input::guarded(move || handler.close(id, closed));
-        }
-    }
-
-    /// Closes the transport once all output is out, at the latest at the close timeout.
-    fn finish(&mut self, socket: Socket) {
-        let Some(session) = self.table.get(socket) else { return };
-        if session.ending || matches!(session.phase, Phase::Closing) {
-            return;
-        }
-        session.ending = true;
-        if matches!(session.phase, Phase::Http(_) | Phase::Deferred(_)) {
-            // What still comes is not taken for another request.
-            session.phase = Phase::Lingering { bytes: 0 };
-        }
-        self.limit(socket, self.local.settings.close_timeout);
-        let session = self.table.get(socket).filter(|session| session.output == 0);
-        if session.is_some_and(|session| !session.flow.is_blocked()) {
-            self.part(socket);
-        }
-    }
-
-    /// All output of an ending connection is out. RFC 6455 section 7.1.1: send FIN, receive until the
-    /// peer does the same, then close: closed at once, bytes that the peer still sends would make the
-    /// kernel reset the connection, and our last words could be lost to it.
-    fn part(&mut self, socket: Socket) {
-        let Some(session) = self.table.get(socket) else { return };
-        if session.peer_ended || session.half_closed || !self.io.half_closes() {
-            return self.end(socket, CloseHow::Fin);
-        }
-        session.half_closed = true;
-        self.io.submit(Op::HalfClose(socket));
-        self.limit(socket, self.local.settings.linger_timeout);
-    }
-
-    /// Closes the transport now.
-    fn end(&mut self, socket: Socket, how: CloseHow) {
-        self.hang_up(socket, &Closed::LOST);
-        let Some(session) = self.table.get(socket) else { return };
-        match std::mem::replace(&mut session.phase, Phase::Closing) {
-            Phase::Closing => return,
-            Phase::Server(mut stream) => stream.protocol.abandon(&mut self.resources),
-            Phase::Client(mut stream) => stream.protocol.abandon(&mut self.resources),
-            _ => {}
-        }
-        session.flow = crate::flow::Flow::default();
-        self.local.unsubscribe_all(&mut session.topics);
-        self.wheel.remove(socket.slot());
-        self.io.submit(Op::Close { socket, how });
-    }
-
-    fn closed(&mut self, socket: Socket) {
-        self.forget_address(socket);
-        if self.table.remove(socket).is_some() {
-            self.local.cluster.closed(self.local.shard);
         }
     }
 

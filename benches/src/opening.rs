@@ -1,0 +1,46 @@
+//! How the clients open a connection: TCP and the opening handshake (RFC 6455 section 4.1), blocking,
+//! because no window is open yet.
+
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// The example key of RFC 6455 section 1.3, and the answer it must get.
+const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+/// A server that has not answered for so long has failed.
+pub const STALL: Duration = Duration::from_secs(5);
+
+/// Connects to a port of 127.0.0.1 and shakes hands on `path`; without one, which is how floors are
+/// spoken to, there is no handshake.
+///
+/// # Errors
+/// The connection's, or the server refused the handshake.
+pub fn open(port: u16, path: Option<&str>) -> io::Result<TcpStream> {
+    let mut socket = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+    socket.set_nodelay(true)?;
+    if let Some(path) = path {
+        shake_hands(&mut socket, port, path)?;
+    }
+    Ok(socket)
+}
+
+fn shake_hands(socket: &mut TcpStream, port: u16, path: &str) -> io::Result<()> {
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    );
+    socket.write_all(request.as_bytes())?;
+    socket.set_read_timeout(Some(STALL))?;
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        socket.read_exact(&mut byte)?;
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8_lossy(&head);
+    if head.starts_with("HTTP/1.1 101") && head.contains(ACCEPT) {
+        return Ok(());
+    }
+    Err(io::Error::other(format!("the opening handshake was refused: {}", head.lines().next().unwrap_or(""))))
+}
