@@ -9,11 +9,11 @@ pub(crate) struct Rate {
     burst: u64,
 }
 
-/// What one connection has left. It holds two numbers, and no clock: time comes in.
+/// What one connection has left. It holds one number, and no clock: time comes in.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bucket {
-    /// The time, since the clock's start, at which it is full again.
-    full_at: Duration,
+    /// The time, in nanoseconds since the clock's start, at which it is full again.
+    full_at: u64,
 }
 
 impl Rate {
@@ -23,24 +23,25 @@ impl Rate {
         (per_second > 0).then_some(Self { per_second, burst })
     }
 
-    fn time_of(self, messages: u64) -> Duration {
-        Duration::from_nanos((u128::from(messages) * 1_000_000_000 / u128::from(self.per_second)) as u64)
+    fn nanoseconds_of(self, messages: u64) -> u64 {
+        let nanoseconds = u128::from(messages) * 1_000_000_000 / u128::from(self.per_second);
+        u64::try_from(nanoseconds).unwrap_or(u64::MAX)
     }
 }
 
 impl Bucket {
     /// A full one.
-    pub(crate) const FULL: Self = Self { full_at: Duration::ZERO };
+    pub(crate) const FULL: Self = Self { full_at: 0 };
 
-    /// Takes what these messages cost.
+    /// Takes what a message costs.
     ///
     /// # Errors
     /// When there is not as much: after which time there will be. Nothing is taken then.
-    pub(crate) fn take(&mut self, rate: Rate, messages: u64, now: Duration) -> Result<(), Duration> {
-        let after = self.full_at.max(now) + rate.time_of(messages);
-        let allowed = now + rate.time_of(rate.burst.max(messages.min(1)));
+    pub(crate) fn take(&mut self, rate: Rate, now_nanoseconds: u64) -> Result<(), Duration> {
+        let after = self.full_at.max(now_nanoseconds).saturating_add(rate.nanoseconds_of(1));
+        let allowed = now_nanoseconds.saturating_add(rate.nanoseconds_of(rate.burst));
         if after > allowed {
-            return Err(after - allowed);
+            return Err(Duration::from_nanos(after - allowed));
         }
         self.full_at = after;
         Ok(())
@@ -55,22 +56,25 @@ mod tests {
     fn a_burst_then_the_rate() {
         let rate = Rate::new(10, 3).unwrap();
         let mut bucket = Bucket::FULL;
-        // (at ms, messages, taken, or ms to wait)
-        let table: [(u64, u64, Result<(), u64>); 10] = [
-            (1000, 1, Ok(())),
-            (1000, 2, Ok(())),
-            (1000, 1, Err(100)),
-            (1050, 1, Err(50)),
-            (1100, 1, Ok(())),
-            (1100, 1, Err(100)),
-            (1300, 2, Ok(())),
-            (9000, 3, Ok(())),
-            (9000, 1, Err(100)),
-            (9100, 4, Err(300)),
+        // (at ms, taken, or ms to wait)
+        let table: [(u64, Result<(), u64>); 13] = [
+            (1000, Ok(())),
+            (1000, Ok(())),
+            (1000, Ok(())),
+            (1000, Err(100)),
+            (1050, Err(50)),
+            (1100, Ok(())),
+            (1100, Err(100)),
+            (1300, Ok(())),
+            (1300, Ok(())),
+            (1300, Err(100)),
+            (9000, Ok(())),
+            (9000, Ok(())),
+            (9000, Ok(())),
         ];
-        for (at, messages, expected) in table {
-            let taken = bucket.take(rate, messages, Duration::from_millis(at));
-            assert_eq!(taken, expected.map_err(Duration::from_millis), "{messages} at {at} ms");
+        for (row, (at, expected)) in table.into_iter().enumerate() {
+            let taken = bucket.take(rate, at * 1_000_000);
+            assert_eq!(taken, expected.map_err(Duration::from_millis), "row {row}: at {at} ms");
         }
     }
 
@@ -78,9 +82,7 @@ mod tests {
     fn over_a_long_time_it_is_the_rate() {
         let rate = Rate::new(1000, 0).unwrap();
         let mut bucket = Bucket::FULL;
-        let taken = (0..10_000)
-            .filter(|step| bucket.take(rate, 1, Duration::from_micros(step * 333)).is_ok())
-            .count();
+        let taken = (0..10_000).filter(|step| bucket.take(rate, step * 333_000).is_ok()).count();
         assert!((4320..=4340).contains(&taken), "{taken}: 3330 in 3.33 s and a burst of 1000");
         assert_eq!(Rate::new(0, 5), None);
     }

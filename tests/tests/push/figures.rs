@@ -2,7 +2,8 @@
 
 use super::support::{ask, code, get, json, open, publish, server};
 use serde_json::json;
-use wsring_tests::wait_until;
+use wsring_tests::process::Process;
+use wsring_tests::{Peer, wait_until};
 
 #[test]
 fn a_topic_shows_its_figures() {
@@ -60,13 +61,31 @@ fn probes_say_how_it_is() {
     assert_eq!(get(address, "/", "").header("Content-Type"), Some("text/html; charset=utf-8"));
 }
 
+/// Who was connected before the drain is still answered, until its turn to be told comes.
+#[test]
+fn a_server_that_drains_is_not_ready() {
+    let flags = ["--shards", "1", "--ping-interval", "0", "--drain-window", "20s", "--drain-deadline", "20s"];
+    let server = Process::serve(1024, &flags);
+    let address = server.address();
+    let mut first = open(address, "/topics/a", "");
+    let mut probe = Peer::connect(address);
+    let mut status = || {
+        probe.send(b"GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n");
+        probe.answer().status
+    };
+    assert_eq!(status(), 200);
+    server.signal("TERM");
+    assert_eq!(first.closed().0, 1001);
+    assert_eq!(status(), 503);
+}
+
 #[test]
 fn the_slow_are_named() {
     let server = server(&["--peer-addresses"]);
     let address = server.address();
     assert_eq!(json(&get(address, "/debug/slow", "")), json!([]));
     assert_eq!(code(&get(address, "/debug/slow?most=x", "")), (400, "bad_query".into()));
-    let mut stalled = wsring_tests::Peer::connect_narrow(address).upgrade("/topics/slow");
+    let mut stalled = Peer::connect_narrow(address).upgrade("/topics/slow");
     stalled.send_text("begin");
     let mut number = 0u64;
     let large = "x".repeat(100_000);

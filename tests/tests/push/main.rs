@@ -9,5 +9,6 @@ mod events;
 mod figures;
 mod http;
 mod limits;
+mod resume;
 mod socket;
 mod support;

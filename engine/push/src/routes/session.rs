@@ -5,6 +5,7 @@ use super::app::App;
 use crate::auth::{Denied, Identity, Rights, TOKEN_EXPIRED};
 use crate::protocol::Code;
 use crate::rate::Bucket;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use wsring::{CloseCode, Conn};
@@ -16,9 +17,11 @@ pub(crate) struct Session {
     rights: Arc<Rights>,
     is_known: bool,
     /// Seconds since 1970.
-    expires: Option<u64>,
+    expires: Option<NonZeroU64>,
     bucket: Bucket,
 }
+
+const _: () = assert!(size_of::<Session>() <= 40);
 
 impl Session {
     pub(crate) fn new(app: &Arc<App>, identity: Identity) -> Self {
@@ -26,20 +29,26 @@ impl Session {
         if let Some(subject) = subject {
             tracing::debug!(subject, "connection of a known client");
         }
-        Self { app: Arc::clone(app), rights, is_known, expires, bucket: Bucket::FULL }
+        Self {
+            app: Arc::clone(app),
+            rights,
+            is_known,
+            expires: expires.map(at_least_1),
+            bucket: Bucket::FULL,
+        }
     }
 
     /// The connection is open: its end is known.
     pub(crate) fn open(&self, conn: &mut Conn<'_>) {
         if let Some(expires) = self.expires {
-            conn.set_timer(Some(Duration::from_secs(expires.saturating_sub(seconds_since_1970()))));
+            conn.set_timer(Some(Duration::from_secs(expires.get().saturating_sub(seconds_since_1970()))));
         }
     }
 
     /// The timer has rung: closes, if the time has come.
     pub(crate) fn timer(&self, conn: &mut Conn<'_>) {
         match self.expires {
-            Some(expires) if expires <= seconds_since_1970() => {
+            Some(expires) if expires.get() <= seconds_since_1970() => {
                 self.app.refusals.count(Code::BadToken);
                 conn.close(CloseCode::POLICY, TOKEN_EXPIRED);
             }
@@ -54,8 +63,7 @@ impl Session {
     /// The client's fault.
     pub(crate) fn take(&mut self, conn: &Conn<'_>) -> Result<(), Denied> {
         let Some(rate) = self.app.rate else { return Ok(()) };
-        let now = Duration::from_nanos(conn.now().0);
-        self.bucket.take(rate, 1, now).map_err(|wait| Denied {
+        self.bucket.take(rate, conn.now().0).map_err(|wait| Denied {
             code: Code::RateLimited,
             message: format!(
                 "more messages than this server allows; try again in {} ms",
@@ -85,6 +93,11 @@ impl Session {
         self.app.refusals.count(denied.code);
         conn.close(CloseCode::POLICY, &format!("{}: {}", denied.code.word(), denied.message));
     }
+}
+
+/// The first second of 1970 is as long ago as the one before.
+fn at_least_1(seconds: u64) -> NonZeroU64 {
+    NonZeroU64::new(seconds).unwrap_or(NonZeroU64::MIN)
 }
 
 fn seconds_since_1970() -> u64 {

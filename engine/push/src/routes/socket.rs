@@ -33,7 +33,7 @@ fn accept(app: &Arc<App>, upgrade: Upgrade<'_>, name: &str) -> Answer {
     match asked {
         Ok((topic, begin, is_json)) => {
             let session = Session::new(app, admitted.identity);
-            upgrade.accept(TopicSocket { session, topic, begin, is_json })
+            upgrade.accept(TopicSocket { session, topic, begin: Some(Box::new(begin)), is_json })
         }
         Err(denied) => upgrade.reject(app.refuse(&denied, &admitted.allowed)),
     }
@@ -51,15 +51,19 @@ fn is_json(upgrade: &Upgrade<'_>) -> Result<bool, crate::auth::Denied> {
 struct TopicSocket {
     session: Session,
     topic: Topic,
-    begin: Begin,
+    /// Until it is open; most connections live long after that.
+    begin: Option<Box<Begin>>,
     is_json: bool,
 }
+
+const _: () = assert!(size_of::<TopicSocket>() <= 72);
 
 impl Handler for TopicSocket {
     fn open(&mut self, conn: &mut Conn<'_>) {
         self.session.open(conn);
+        let begin = self.begin.take().map_or(Begin::Now, |begin| *begin);
         let form = if self.is_json { self.session.app.forms.json } else { Form::PUBLISHED };
-        let (subscribed, gap) = begin::subscribe(conn, &self.topic, form, self.begin);
+        let (subscribed, gap) = begin::subscribe(conn, &self.topic, form, begin);
         if self.is_json {
             let mut out = Vec::with_capacity(128);
             write::beginning(&mut out, self.topic.name(), self.topic.epoch(), subscribed.next, gap);

@@ -34,7 +34,8 @@ pub(crate) fn answer(
         Err(denied) => Err((denied, admitted)),
         Ok((begin, topic)) => {
             let session = Session::new(app, admitted.identity);
-            Ok(with_cors(EventStream { session, topic, begin }, &admitted.allowed).into())
+            Ok(with_cors(EventStream { session, topic, begin: Some(Box::new(begin)) }, &admitted.allowed)
+                .into())
         }
     }
 }
@@ -53,14 +54,18 @@ fn with_cors(stream: EventStream, allowed: &Allowed) -> Events {
 struct EventStream {
     session: Session,
     topic: Topic,
-    begin: Begin,
+    /// Until it is open; most connections live long after that.
+    begin: Option<Box<Begin>>,
 }
+
+const _: () = assert!(size_of::<EventStream>() <= 72);
 
 impl Handler for EventStream {
     fn open(&mut self, conn: &mut Conn<'_>) {
         self.session.open(conn);
+        let begin = self.begin.take().map_or(Begin::Now, |begin| *begin);
         let _ = conn.send_raw(events::BEGIN);
-        let (_, gap) = begin::subscribe(conn, &self.topic, self.session.app.forms.events, self.begin);
+        let (_, gap) = begin::subscribe(conn, &self.topic, self.session.app.forms.events, begin);
         if let Some(gap) = gap {
             tell(conn, self.topic.epoch(), gap);
         }
