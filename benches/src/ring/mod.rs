@@ -31,7 +31,7 @@ use std::io;
 use std::net::TcpListener;
 use std::ops::Range;
 use std::os::fd::{AsRawFd, RawFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Entries of the submission queue.
 pub const SQ_ENTRIES: u32 = 2048;
@@ -300,7 +300,40 @@ impl Ring {
         self.turn_with(want, Some(Timespec::from(patience)))
     }
 
+    /// A [`turn`](Self::turn) that never sleeps: nobody pays for waking this thread, and its core does not
+    /// halt. Returns how long there was nothing to do.
+    ///
+    /// # Errors
+    /// As [`turn`](Self::turn).
+    pub fn turn_awake(&mut self, patience: Duration) -> io::Result<Duration> {
+        self.before_enter()?;
+        self.enter(0)?;
+        let start = Instant::now();
+        let mut idle = Duration::ZERO;
+        while self.cq.is_empty() && idle < patience {
+            if self.sq.taskrun() {
+                self.fetch()?;
+            } else {
+                std::hint::spin_loop();
+            }
+            self.cq.sync();
+            idle = start.elapsed();
+        }
+        self.after_enter();
+        Ok(idle)
+    }
+
     fn turn_with(&mut self, want: u32, patience: Option<Timespec>) -> io::Result<()> {
+        self.before_enter()?;
+        match patience {
+            None => self.enter(want)?,
+            Some(patience) => self.enter_for(want, patience)?,
+        }
+        self.after_enter();
+        Ok(())
+    }
+
+    fn before_enter(&mut self) -> io::Result<()> {
         assert!(self.cq.is_empty(), "every event is read before the next turn");
         self.give_back_entered();
         if std::mem::take(&mut self.released) {
@@ -309,16 +342,15 @@ impl Ring {
                 self.receive(slot)?;
             }
         }
-        match patience {
-            None => self.enter(want)?,
-            Some(patience) => self.enter_for(want, patience)?,
-        }
+        Ok(())
+    }
+
+    fn after_enter(&mut self) {
         self.handed_over = self.cq.len();
         if self.sq.is_empty() {
             std::mem::swap(&mut self.queued, &mut self.entered);
             self.blocks.enter();
         }
-        Ok(())
     }
 
     /// Fetches, without waiting and without submitting, what the kernel held back from the last enter;
@@ -338,13 +370,19 @@ impl Ring {
             // Or a crowd of receives would find none left, though most have long been read.
             self.buffers.publish();
         }
+        self.fetch()?;
+        self.handed_over = self.cq.len();
+        Ok(true)
+    }
+
+    /// Has the kernel hand over what it holds back.
+    fn fetch(&mut self) -> io::Result<()> {
         let flags = EnterFlags::GETEVENTS.bits();
         // SAFETY: nothing is submitted and no argument is passed.
         let entered = unsafe { self.submitter.enter::<libc::sigset_t>(0, 0, flags, None) };
         forgive(entered)?;
         self.cq.sync();
-        self.handed_over = self.cq.len();
-        Ok(true)
+        Ok(())
     }
 
     fn accept_arm(&mut self) -> io::Result<()> {
