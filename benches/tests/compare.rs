@@ -21,7 +21,7 @@ fn compare(first: &str, second: &str, payload: &str, opcode: &str) {
             "--connections",
             "10",
         ])
-        .args(["--seconds", "0.2", "--warmup", "0.1", "--verify", "--out"])
+        .args(["--seconds", "0.2", "--warmup", "0.1", "--client=--warmup=0", "--verify", "--out"])
         .arg(&stem)
         .output()
         .unwrap();
