@@ -1,224 +1,153 @@
-//! The command line.
+//! The command line, made from the table of settings.
 
-use clap::{Parser, Subcommand, ValueEnum};
-use std::time::Duration;
-use wsring::{Drain, Limits, Placement, Settings, SlowPeer};
+use crate::config::{KEYS, Key, Kind, Place};
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use toml::Value;
 
-/// A WebSocket push server on io_uring, one shard per core.
-#[derive(Debug, Parser)]
-#[command(name = "wsring", version, about, arg_required_else_help = false)]
+/// What was typed.
+#[derive(Debug)]
 pub(crate) struct Arguments {
-    #[command(subcommand)]
-    pub(crate) command: Option<Command>,
+    /// The file with the configuration, if a flag names one.
+    pub(crate) file: Option<(String, Place)>,
+    /// Print the configuration instead of serving.
+    pub(crate) print_config: bool,
+    /// Settings given by flags.
+    pub(crate) flags: Vec<(&'static Key, Value)>,
 }
 
-/// What to do; `serve` when nothing is said.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Command {
-    /// Serve until SIGTERM or Ctrl-C, then drain.
-    Serve(Serve),
-}
+impl Arguments {
+    /// Reads the command line of this process; says what is wrong with it and ends with 2.
+    pub(crate) fn parse() -> Self {
+        Self::of(&command().get_matches())
+    }
 
-/// How to serve.
-#[derive(Debug, clap::Args)]
-#[command(after_help = "TIME is written as 500ms, 30s, 2m or 1h, SIZE as 4096, 64KiB, 16MiB or 1GiB. \
-    RUST_LOG sets the level of the log.")]
-pub(crate) struct Serve {
-    /// Address to listen on; may be given several times.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
-    pub(crate) listen: Vec<String>,
-    /// Shards, each a thread with a ring; one per core when not given.
-    #[arg(long, value_name = "N")]
-    shards: Option<usize>,
-    /// Bind shards to cores, the first to this one.
-    #[arg(long, value_name = "CORE")]
-    pin: Option<usize>,
-    /// How to speak to the kernel.
-    #[arg(long, value_enum, default_value_t = IoChoice::Auto)]
-    io: IoChoice,
-    /// How connections come to shards: handed over by the first, or spread by the kernel.
-    #[arg(long, value_enum, default_value_t = PlacementChoice::HandOver)]
-    placement: PlacementChoice,
-    /// Connections in all. More than the limit of open files allows per ring starts more shards.
-    #[arg(long, value_name = "N")]
-    connections_max: Option<u32>,
-    /// Longest message a client may send.
-    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = size)]
-    message_max: u64,
-    /// From accept to a finished handshake or request.
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
-    handshake_timeout: Duration,
-    /// Silence after which a client is sent a Ping; 0: never.
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
-    ping_interval: Duration,
-    /// Silence after a Ping that ends the connection.
-    #[arg(long, value_name = "TIME", default_value = "15s", value_parser = time)]
-    pong_timeout: Duration,
-    /// Time without a message that ends a connection; 0: none does.
-    #[arg(long, value_name = "TIME", default_value = "0", value_parser = time)]
-    idle_timeout: Duration,
-    /// Longest life of a connection; 0: no limit.
-    #[arg(long, value_name = "TIME", default_value = "0", value_parser = time)]
-    lifetime_max: Duration,
-    /// Unsent output of one connection at which --slow-peer acts.
-    #[arg(long, value_name = "SIZE", default_value = "1MiB", value_parser = size)]
-    high_water: u64,
-    /// What happens to a client that does not read: stop reading from it, drop messages, or close it.
-    #[arg(long, value_enum, default_value_t = SlowPeerChoice::Pause)]
-    slow_peer: SlowPeerChoice,
-    /// Time over which a drain spreads its Closes.
-    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time)]
-    drain_window: Duration,
-    /// Time after which a drain cuts off what is left.
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
-    drain_deadline: Duration,
-    /// Allow listening beyond loopback although no authentication is configured.
-    #[arg(long)]
-    pub(crate) insecure_open: bool,
-    /// Form of the log on standard error; RUST_LOG sets its level.
-    #[arg(long, value_enum, default_value_t = LogForm::Text)]
-    pub(crate) log: LogForm,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum IoChoice {
-    /// io_uring.
-    Auto,
-    /// io_uring.
-    Uring,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum PlacementChoice {
-    /// Even: the first shard accepts and hands over to the one with the fewest connections.
-    HandOver,
-    /// SO_REUSEPORT: every shard listens, the kernel chooses by a hash.
-    ReusePort,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum SlowPeerChoice {
-    /// Stop reading from it until it has caught up; messages of others to it are dropped meanwhile.
-    Pause,
-    /// Drop messages to it.
-    Drop,
-    /// Close it with 1013.
-    Close,
-}
-
-/// Form of the log.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum LogForm {
-    /// One readable line per event.
-    Text,
-    /// One JSON object per event.
-    Json,
-}
-
-impl Command {
-    /// As if `serve` had been typed.
-    pub(crate) fn serve_with_defaults() -> Self {
-        let typed = Arguments::parse_from(["wsring", "serve"]);
-        typed.command.unwrap_or_else(|| unreachable!("serve was given"))
+    fn of(matches: &ArgMatches) -> Self {
+        // Nothing said means `serve`.
+        let Some(serve) = matches.subcommand_matches("serve") else {
+            return Self { file: None, print_config: false, flags: Vec::new() };
+        };
+        let file = serve.get_one::<String>("config").map(|name| (name.clone(), Place::Flag("config")));
+        let flags = KEYS.iter().filter_map(|key| Some((key, given(serve, key)?))).collect();
+        Self { file, print_config: serve.get_flag("print-config"), flags }
     }
 }
 
-impl Serve {
-    pub(crate) fn settings(&self) -> Settings {
-        let defaults = Settings::default();
-        let message_bytes_max = usize::try_from(self.message_max).unwrap_or(usize::MAX);
-        Settings {
-            limits: Limits { frame_bytes_max: self.message_max, message_bytes_max, ..defaults.limits },
-            handshake_timeout: self.handshake_timeout,
-            ping_interval: some(self.ping_interval),
-            pong_timeout: self.pong_timeout,
-            idle_timeout: some(self.idle_timeout),
-            lifetime_max: some(self.lifetime_max),
-            high_water_bytes: usize::try_from(self.high_water).unwrap_or(usize::MAX),
-            slow_peer: match self.slow_peer {
-                SlowPeerChoice::Pause => SlowPeer::Pause,
-                SlowPeerChoice::Drop => SlowPeer::Drop,
-                SlowPeerChoice::Close => SlowPeer::Close,
-            },
-            placement: match self.placement {
-                PlacementChoice::HandOver => Placement::HandOver,
-                PlacementChoice::ReusePort => Placement::ReusePort,
-            },
-            shards: self.shards,
-            pin: self.pin,
-            connections_max: self.connections_max,
-            ..defaults
-        }
+/// What a flag gives, in TOML's terms.
+fn given(serve: &ArgMatches, key: &Key) -> Option<Value> {
+    let (flag, value_name) = key.flag?;
+    if value_name.is_empty() {
+        return serve.get_flag(flag).then_some(Value::Boolean(true));
     }
-
-    pub(crate) fn drain(&self) -> Drain {
-        Drain { window: self.drain_window, deadline: self.drain_deadline }
-    }
+    let mut values = serve.get_many::<String>(flag)?.map(|text| Value::from(text.as_str()));
+    if is_list(key) { Some(Value::Array(values.collect())) } else { values.next_back() }
 }
 
-/// Zero stands for "no limit".
-fn some(duration: Duration) -> Option<Duration> {
-    (!duration.is_zero()).then_some(duration)
+fn is_list(key: &Key) -> bool {
+    matches!(key.kind, Kind::Texts | Kind::Patterns)
 }
 
-/// A duration as in `30s`, `500ms`, `2m`, `1h` or `0`.
-fn time(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("{text:?} is no duration; write it as 30s, 500ms, 2m, 1h or 0");
-    let (number, unit) = split(text).ok_or_else(wrong)?;
-    let milliseconds = match unit {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "" if number == 0 => 0,
-        _ => return Err(wrong()),
+fn command() -> Command {
+    let config = Arg::new("config")
+        .long("config")
+        .value_name("FILE")
+        .help("TOML file with settings; flags and the environment overrule it [env: WSRING_CONFIG]");
+    let print = Arg::new("print-config")
+        .long("print-config")
+        .action(ArgAction::SetTrue)
+        .help("Print the configuration in effect as TOML, with where each value came from, and end");
+    let serve = Command::new("serve")
+        .about("Serve until SIGTERM or Ctrl-C, then drain")
+        .after_help(
+            "TIME is written as 500ms, 30s, 2m or 1h, SIZE as 4096, 64KiB, 16MiB or 1GiB.\n\
+             Every setting stands in docs/operating.md. Secrets are given by the environment or files alone: \
+             WSRING_AUTH_JWT_HS256_SECRET, WSRING_AUTH_API_KEYS.",
+        )
+        .args([config, print])
+        .args(KEYS.iter().filter_map(argument));
+    Command::new("wsring")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("A WebSocket push server on io_uring, one shard per core")
+        .subcommand(serve)
+}
+
+fn argument(key: &'static Key) -> Option<Arg> {
+    let (flag, value_name) = key.flag?;
+    let heading = match key.section {
+        "" => "Server",
+        "limits" => "Limits",
+        "timeouts" => "Timeouts",
+        "drain" => "Stopping",
+        "topics" => "Topics",
+        _ => "Authentication",
     };
-    number.checked_mul(milliseconds).map(Duration::from_millis).ok_or_else(wrong)
+    let argument = Arg::new(flag).long(flag).help(help(key)).help_heading(heading);
+    Some(match (value_name.is_empty(), is_list(key)) {
+        (true, _) => argument.action(ArgAction::SetTrue),
+        (false, true) => argument.value_name(value_name).action(ArgAction::Append),
+        (false, false) => argument.value_name(value_name),
+    })
 }
 
-/// A size as in `4096`, `64KiB`, `16MiB`, `1GiB`.
-fn size(text: &str) -> Result<u64, String> {
-    let wrong = || format!("{text:?} is no size; write it as 4096, 64KiB, 16MiB or 1GiB");
-    let (number, unit) = split(text).ok_or_else(wrong)?;
-    let bytes = match unit {
-        "" | "B" => 1,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        _ => return Err(wrong()),
-    };
-    number.checked_mul(bytes).ok_or_else(wrong)
-}
-
-fn split(text: &str) -> Option<(u64, &str)> {
-    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    Some((text[..end].parse().ok()?, &text[end..]))
+/// What it is for, what may stand there, its default and its variable.
+fn help(key: &Key) -> String {
+    let mut help = String::from(key.help);
+    if is_list(key) {
+        help.push_str("; may be given several times");
+    }
+    if let Kind::Choice(words) = key.kind {
+        help.push_str(&format!(" [possible: {}]", words.join(", ")));
+    }
+    if let Some(default) = key.default.filter(|_| !matches!(key.kind, Kind::Switch)) {
+        help.push_str(&format!(" [default: {default}]"));
+    }
+    help.push_str(&format!(" [env: {}]", key.variable()));
+    help
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_command_line_is_consistent() {
-        use clap::CommandFactory;
-        Arguments::command().debug_assert();
-        let Command::Serve(serve) = Command::serve_with_defaults();
-        assert_eq!(serve.listen, ["127.0.0.1:8080"]);
+    fn parse(line: &str) -> Result<Arguments, clap::Error> {
+        command().try_get_matches_from(line.split_whitespace()).map(|matches| Arguments::of(&matches))
     }
 
     #[test]
-    fn durations_and_sizes() {
-        let table = [("0", Some(0)), ("30s", Some(30_000)), ("500ms", Some(500)), ("2m", Some(120_000))];
-        for (text, milliseconds) in table {
-            assert_eq!(time(text).ok(), milliseconds.map(Duration::from_millis), "{text}");
+    fn the_command_line_is_consistent() {
+        command().debug_assert();
+        assert!(parse("wsring").unwrap().flags.is_empty());
+        assert!(parse("wsring serve").unwrap().flags.is_empty());
+    }
+
+    #[test]
+    fn flags_are_taken_as_they_are_typed() {
+        let typed = parse(
+            "wsring serve --config a.toml --listen 127.0.0.1:1 --listen [::1]:2 --shards 2 --pin 1 --io uring \
+             --placement reuse-port --connections-max 10 --message-max 1KiB --handshake-timeout 1s --ping-interval 0 \
+             --pong-timeout 1s --idle-timeout 2s --lifetime-max 3s --high-water 1KiB --slow-peer close \
+             --drain-window 0 --drain-deadline 5s --insecure-open --log json --print-config",
+        )
+        .unwrap();
+        assert!(typed.print_config);
+        assert_eq!(typed.file, Some(("a.toml".into(), Place::Flag("config"))));
+        assert_eq!(typed.flags.len(), 18);
+        let sources = crate::config::Sources { flags: typed.flags, ..Default::default() };
+        let resolved = sources.resolve().unwrap();
+        let config = resolved.config().unwrap();
+        assert_eq!(config.listen, ["127.0.0.1:1", "[::1]:2"]);
+        let settings = config.settings();
+        assert_eq!((settings.shards, settings.pin, settings.connections_max), (Some(2), Some(1), Some(10)));
+        assert_eq!((settings.limits.message_bytes_max, settings.high_water_bytes), (1024, 1024));
+        assert_eq!((settings.ping_interval, settings.slow_peer), (None, wsring::SlowPeer::Close));
+        assert!(config.insecure_open);
+    }
+
+    #[test]
+    fn what_is_no_flag_is_said_to_be_none() {
+        for line in
+            ["wsring serve --lisen x", "wsring serve --shards 1 --shards 2", "wsring sreve", "wsring serve x"]
+        {
+            assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
         }
-        for text in ["", "s", "30", "1.5s", "30 s", "-1s", "99999999999999999999s"] {
-            assert!(time(text).is_err(), "{text}");
-        }
-        assert_eq!(size("64KiB"), Ok(65536));
-        assert_eq!(size("17"), Ok(17));
-        assert!(size("64kb").is_err());
-        assert!(size("99999999999GiB").is_err());
     }
 }

@@ -1,6 +1,6 @@
 //! Structured logs on standard error.
 
-use crate::args::LogForm;
+use crate::config::LogForm;
 use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 
