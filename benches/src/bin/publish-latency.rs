@@ -137,7 +137,7 @@ fn report(options: &Options, times: &[Times; 2]) {
 fn start(options: &Options) -> Result<(Running, Topic), wsring::Error> {
     let settings = Settings { shards: Some(options.shards), pin: options.core, ..Settings::default() };
     let server = Server::new().listen("127.0.0.1:0").settings(settings);
-    let topic = server.topic();
+    let topic = server.topic("latency")?;
     let subscribed = topic.clone();
     let running =
         server.websocket("/", move |upgrade| upgrade.accept(Subscriber(subscribed.clone()))).start()?;

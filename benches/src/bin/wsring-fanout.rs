@@ -31,14 +31,14 @@ fn main() -> Result<(), wsring::Error> {
     let arguments = Arguments::parse();
     let settings = Settings { shards: Some(arguments.shards), pin: arguments.core, ..Settings::default() };
     let server = Server::new().listen(format!("127.0.0.1:{}", arguments.port)).settings(settings);
-    let topic = server.topic();
+    let topic = server.topic("bench")?;
     let subscribed = topic.clone();
     let running = server
         .websocket("/subscribe", move |upgrade| upgrade.accept(Subscriber(subscribed.clone())))
         .websocket("/publish", move |upgrade| {
             let topic = topic.clone();
             upgrade.accept(move |conn: &mut Conn<'_>, message: Message<'_>| {
-                conn.publish(&topic, message.kind(), message.payload());
+                let _ = conn.publish(&topic, message.kind(), message.payload());
             })
         })
         .start()?;

@@ -105,7 +105,7 @@ impl Client {
             .take(3)
             .map(|number| (number, book.publications[*number].spares))
             .collect();
-        let due = format!("{due:?}");
+        let _due = format!("{due:?}");
         drop(book);
         if !self.is_due(filter, &known, offset) {
             self.fail(&format!("{:?} came at {offset}, with {filter} at {}", text(), known.next));
