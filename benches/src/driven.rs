@@ -42,6 +42,8 @@ pub struct Tally {
     pub errors: u64,
     /// Waits of the client.
     pub turns: u64,
+    /// How long the client was awake with nothing to do.
+    pub idle: Duration,
     /// Nanoseconds from what was sent to the last of what came of it.
     pub latency: Histogram<u32>,
 }
@@ -53,7 +55,7 @@ impl Tally {
     /// None in practice; the histogram's bounds are constant.
     pub fn new() -> io::Result<Self> {
         let latency = Histogram::new_with_bounds(1, 60_000_000_000, 2).map_err(io::Error::other)?;
-        Ok(Self { messages: 0, errors: 0, turns: 0, latency })
+        Ok(Self { messages: 0, errors: 0, turns: 0, idle: Duration::ZERO, latency })
     }
 }
 
@@ -194,7 +196,7 @@ impl<C: Driven> Drive<C> {
             latency_p50_us: quantile(0.5),
             latency_p99_us: quantile(0.99),
             messages_per_turn: tally.messages as f64 / tally.turns.max(1) as f64,
-            client_cpu_ns: used.client,
+            client_cpu_ns: used.client.saturating_sub(tally.idle.as_nanos() as u64),
             server_cpu_ns: self.options.pid.map(|_| used.server),
             server_threads: self.options.pid.map(proc::threads).transpose()?,
             core_busy_ns: self.options.watch_core.map(|_| used.core.busy),

@@ -6,7 +6,8 @@
 use std::process::Command;
 
 fn compare(first: &str, second: &str, payload: &str, opcode: &str) {
-    let stem = std::env::temp_dir().join(format!("wsring-compare-{}-{first}-{payload}", std::process::id()));
+    let name = format!("wsring-compare-{}-{first}-{payload}-{opcode}", std::process::id());
+    let stem = std::env::temp_dir().join(name);
     let output = Command::new(env!("CARGO_BIN_EXE_compare"))
         .args([
             first,
@@ -20,7 +21,7 @@ fn compare(first: &str, second: &str, payload: &str, opcode: &str) {
             "--connections",
             "10",
         ])
-        .args(["--seconds", "0.2", "--warmup", "0.1", "--verify", "--out"])
+        .args(["--seconds", "0.2", "--warmup", "0.1", "--client=--warmup=0", "--verify", "--out"])
         .arg(&stem)
         .output()
         .unwrap();
@@ -30,6 +31,7 @@ fn compare(first: &str, second: &str, payload: &str, opcode: &str) {
     let runs = record["runs"].as_array().unwrap();
     assert_eq!(runs.len(), 4);
     for run in runs {
+        assert_eq!(run["connections"], 10, "{run}");
         assert!(run["window"]["messages"].as_u64().unwrap() > 0, "{run}");
         assert!(run["window"]["server_cpu_ns"].as_u64().unwrap() > 0, "{run}");
         assert_eq!(run["window"]["errors"], 0, "{run}");
@@ -45,6 +47,14 @@ fn compare(first: &str, second: &str, payload: &str, opcode: &str) {
 fn the_floor_with_itself() {
     for payload in ["20", "1024", "5000", "70000"] {
         compare("floor", "floor", payload, "binary");
+    }
+}
+
+#[test]
+fn broadcast_and_fanout() {
+    for opcode in ["text", "binary"] {
+        compare("broadcast-floor", "broadcast-floor", "20", opcode);
+        compare("fanout-floor", "wsring-fanout", "100", opcode);
     }
 }
 

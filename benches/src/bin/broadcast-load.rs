@@ -12,7 +12,7 @@ use wsring_benches::rounds::{Rounds, Senders, Target, Tuning, report};
 
 /// N clients broadcast to N.
 #[derive(Parser)]
-struct Options {
+struct Arguments {
     #[command(flatten)]
     common: driven::Options,
     #[command(flatten)]
@@ -32,7 +32,7 @@ struct Options {
 }
 
 fn main() -> io::Result<()> {
-    let Options { common, tuning, path, clients, payload, json } = Options::parse();
+    let Arguments { common, tuning, path, clients, payload, json } = Arguments::parse();
     if let Some(core) = common.core {
         proc::pin(core)?;
     }

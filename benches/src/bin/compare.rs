@@ -54,6 +54,9 @@ struct Options {
     /// Let the client check the content of everything that comes (costs the client time)
     #[arg(long)]
     verify: bool,
+    /// A further argument for the clients, such as --client=--awake; may be repeated
+    #[arg(long, allow_hyphen_values = true)]
+    client: Vec<String>,
     /// Another file of servers and settings
     #[arg(long)]
     scenarios: Option<PathBuf>,
@@ -132,6 +135,7 @@ fn scenario(file: &Scenario, options: &Options) -> Scenario {
     if !options.payload.is_empty() {
         scenario.payloads.clone_from(&options.payload);
     }
+    scenario.client.extend_from_slice(&options.client);
     scenario
 }
 
@@ -177,13 +181,14 @@ fn rounds(record: &mut Record, servers: &[Server], case: Case, plan: &Plan<'_>) 
 /// Adds the summary of one case to the record and prints it.
 fn sum_up(record: &mut Record, servers: &[Server], case: Case) {
     println!(
-        "{:<20} {:>9} {:>15} {:>7} {:>13} {:>9} {:>8} {:>8} {:>6} {:>7}",
+        "{:<20} {:>9} {:>15} {:>7} {:>13} {:>9} {:>7} {:>8} {:>8} {:>6} {:>7}",
         "server",
         "CPU ns/msg",
         "(min-max)",
         "ratio",
         "(min-max)",
         "msg/s",
+        "ratio",
         "p50 us",
         "p99 us",
         "busy",
@@ -202,13 +207,14 @@ fn sum_up(record: &mut Record, servers: &[Server], case: Case) {
 fn print_line(line: &Line) {
     let (cpu, ratio) = (line.cpu_ns_per_message, line.ratio);
     println!(
-        "{:<20} {:>10} {:>15} {:>7.3} {:>13} {:>9.0} {:>8.0} {:>8.0} {:>5.0}% {:>6.0}%",
+        "{:<20} {:>10} {:>15} {:>7.3} {:>13} {:>9.0} {:>7.3} {:>8.0} {:>8.0} {:>5.0}% {:>6.0}%",
         line.server,
         nanoseconds(cpu.median),
         format!("({}-{})", nanoseconds(cpu.min), nanoseconds(cpu.max)),
         ratio.median,
         format!("({:.3}-{:.3})", ratio.min, ratio.max),
         line.rate.median,
+        line.rate_ratio.median,
         line.latency_p50_us.median,
         line.latency_p99_us.median,
         line.server_use.median * 100.0,

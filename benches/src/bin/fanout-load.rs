@@ -13,7 +13,7 @@ use wsring_benches::rounds::{Rounds, Senders, Target, Tuning, report};
 
 /// One publishes to N.
 #[derive(Parser)]
-struct Options {
+struct Arguments {
     #[command(flatten)]
     common: driven::Options,
     #[command(flatten)]
@@ -36,7 +36,7 @@ struct Options {
 }
 
 fn main() -> io::Result<()> {
-    let Options { common, tuning, path, publish_path, subscribers, payload, json } = Options::parse();
+    let Arguments { common, tuning, path, publish_path, subscribers, payload, json } = Arguments::parse();
     if let Some(core) = common.core {
         proc::pin(core)?;
     }

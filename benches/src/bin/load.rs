@@ -13,7 +13,7 @@ use wsring_benches::proc;
 
 /// A closed-loop echo client on one thread.
 #[derive(Parser)]
-struct Options {
+struct Arguments {
     #[command(flatten)]
     common: driven::Options,
     /// Path of the opening handshake
@@ -28,7 +28,7 @@ struct Options {
 }
 
 fn main() -> io::Result<()> {
-    let Options { common, path, connections, payload } = Options::parse();
+    let Arguments { common, path, connections, payload } = Arguments::parse();
     if let Some(core) = common.core {
         proc::pin(core)?;
     }

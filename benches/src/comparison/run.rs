@@ -18,8 +18,8 @@ const START_MAX: Duration = Duration::from_secs(10);
 pub struct Plan<'a> {
     /// Times and cores.
     pub settings: Settings,
-    /// Program of the client.
-    pub client: &'a str,
+    /// Program of the client, and arguments that it always has.
+    pub client: &'a [String],
     /// Of the messages.
     pub opcode: Opcode,
     /// Whether the client looks at every byte.
@@ -103,13 +103,10 @@ struct Client {
 impl Client {
     fn start(server: &Server, plan: &Plan<'_>, place: Place<'_>, pid: u32) -> Result<Self, String> {
         let core = plan.settings.client_core.to_string();
+        let (program, always) = plan.client.split_first().ok_or("the scenario has no client")?;
         let mut command = Command::new("taskset");
-        command.args(["-c", &core]).arg(place.bin.join(plan.client)).args([
-            "--core",
-            &core,
-            "--path",
-            &server.path,
-        ]);
+        command.args(["-c", &core]).arg(place.bin.join(program)).args(always).args(&server.client);
+        command.args(["--core", &core, "--path", &server.path]);
         let arguments = [
             ("--port", place.port.to_string()),
             ("--payload", place.case.payload.to_string()),
@@ -124,7 +121,6 @@ impl Client {
         for (flag, wanted) in [("--commands", true), ("--raw", server.raw), ("--verify", plan.verify)] {
             command.args(wanted.then_some(flag));
         }
-        command.args(&server.client);
         let mut process = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -49,8 +49,8 @@ pub struct Scenario {
     pub name: String,
     /// What happens in it, for people.
     pub about: String,
-    /// Program of the client.
-    pub client: String,
+    /// Program of the client, and arguments that it always has.
+    pub client: Vec<String>,
     /// Connections that receive; one comparison for each number.
     pub connections: Vec<u32>,
     /// Bytes of a message; one comparison for each.
@@ -139,8 +139,11 @@ impl Scenarios {
     /// # Errors
     /// A sentence that lists the names there are.
     pub fn scenario(&self, name: Option<&str>, server: &str) -> Result<&Scenario, String> {
-        let known = self.servers.iter().find(|known| known.name == server);
-        let Some(name) = name.or(known.map(|known| known.scenario.as_str())) else {
+        let of_server = || {
+            let known = self.servers.iter().find(|known| known.name == server);
+            known.map(|known| known.scenario.as_str())
+        };
+        let Some(name) = name.or_else(of_server) else {
             return Err(format!("there is no server {server:?}; known are: {}", self.names()));
         };
         self.scenarios.iter().find(|scenario| scenario.name == name).ok_or_else(|| {
@@ -216,7 +219,7 @@ mod tests {
             );
         }
         for scenario in &scenarios.scenarios {
-            assert!(!scenario.cases().is_empty(), "{}", scenario.name);
+            assert!(!scenario.cases().is_empty() && !scenario.client.is_empty(), "{}", scenario.name);
         }
         assert_ne!(scenarios.settings.server_core, scenarios.settings.client_core);
     }

@@ -94,6 +94,8 @@ pub struct Line {
     pub ratio: Spread,
     /// Messages per second.
     pub rate: Spread,
+    /// Those divided by the first server's of the same round.
+    pub rate_ratio: Spread,
     /// Median latency, microseconds.
     pub latency_p50_us: Spread,
     /// 99th percentile, microseconds.
@@ -108,16 +110,17 @@ impl Line {
     /// Sums up the rounds of a server beside those of the first; same order, same number.
     pub fn of(case: Case, server: &str, rounds: &[Window], first: &[Window]) -> Self {
         let over = |figure: fn(&Window) -> f64| Spread::of(rounds.iter().map(figure));
-        let pairs = rounds.iter().zip(first);
+        let ratio = |figure: fn(&Window) -> f64| {
+            Spread::of(rounds.iter().zip(first).map(|(own, first)| figure(own) / figure(first)))
+        };
         Self {
             connections: case.connections,
             payload: case.payload,
             server: server.to_owned(),
             cpu_ns_per_message: over(Window::cpu_ns_per_message),
-            ratio: Spread::of(
-                pairs.map(|(own, first)| own.cpu_ns_per_message() / first.cpu_ns_per_message()),
-            ),
+            ratio: ratio(Window::cpu_ns_per_message),
             rate: over(|window| window.rate),
+            rate_ratio: ratio(|window| window.rate),
             latency_p50_us: over(|window| window.latency_p50_us),
             latency_p99_us: over(|window| window.latency_p99_us),
             server_use: over(Window::server_use),
@@ -195,6 +198,7 @@ mod tests {
         let line = Line::of(CASE, "own", &own, &first);
         assert!((line.ratio.min - 1.1).abs() < 1e-9 && (line.ratio.max - 1.1).abs() < 1e-9, "{line:?}");
         assert_eq!(line.cpu_ns_per_message.median, 1650.0);
+        assert_eq!(line.rate_ratio.median, 1.0);
     }
 
     #[test]

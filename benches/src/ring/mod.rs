@@ -3,7 +3,7 @@
 //!
 //! It owns the ring, the table of direct descriptors and the provided buffers. It never looks at a
 //! byte it carries and keeps no state of connections. One ring is made by the thread that uses it and
-//! lives as long as the process. Read [`Event`] and [`Ring::turn`] first.
+//! lives as long as the process. Read [`Event`] and [`Ring::turn`] (`turn.rs`) first.
 //!
 //! How a send works: `MSG_DONTWAIT | MSG_WAITALL` makes the kernel carry it out, in whole or in part,
 //! inside the enter that submits it, so its buffer is free when that enter returns; `CQE_SKIP_SUCCESS`
@@ -18,6 +18,7 @@ mod blocks;
 mod buffers;
 mod complete;
 mod event;
+mod turn;
 
 pub use event::{Buffer, Event};
 
@@ -25,13 +26,12 @@ use blocks::Blocks;
 use buffers::Buffers;
 use event::Kind;
 use io_uring::squeue::Flags;
-use io_uring::types::{Fd, Fixed, SubmitArgs, TimeoutFlags, Timespec};
-use io_uring::{CompletionQueue, EnterFlags, IoUring, SubmissionQueue, Submitter, opcode, squeue};
+use io_uring::types::{Fd, Fixed, TimeoutFlags, Timespec};
+use io_uring::{CompletionQueue, IoUring, SubmissionQueue, Submitter, opcode, squeue};
 use std::io;
 use std::net::TcpListener;
 use std::ops::Range;
 use std::os::fd::{AsRawFd, RawFd};
-use std::time::Duration;
 
 /// Entries of the submission queue.
 pub const SQ_ENTRIES: u32 = 2048;
@@ -41,8 +41,6 @@ pub const CQ_ENTRIES: u32 = 16_384;
 pub const BUFFERS: u16 = 512;
 /// Bytes of each of them.
 pub const BUFFER_BYTES: usize = 16_384;
-/// Deferred completions that the kernel hands over in one enter at most, when one is waited for.
-const HAND_OVER_MAX: usize = 20;
 /// The only group of provided buffers.
 const GROUP: u16 = 0;
 /// How often [`Event::Tick`] comes once asked for. A static, because the kernel reads it by address.
@@ -281,72 +279,6 @@ impl Ring {
         self.push(&entry.user_data(Kind::Tick.token(0, 0)))
     }
 
-    /// Submits everything noted since the last turn and waits until something has happened; then read
-    /// it with [`next`](Self::next), all of it, before the next turn.
-    ///
-    /// # Errors
-    /// Only when the kernel refuses an enter for a reason that no repetition mends.
-    pub fn turn(&mut self) -> io::Result<()> {
-        self.turn_with(1, None)
-    }
-
-    /// A [`turn`](Self::turn) that waits for `want` completions, but no longer than `patience`.
-    ///
-    /// A server wakes a waiting client only with the last of them, and so does its work undisturbed.
-    ///
-    /// # Errors
-    /// As [`turn`](Self::turn).
-    pub fn turn_for(&mut self, want: u32, patience: Duration) -> io::Result<()> {
-        self.turn_with(want, Some(Timespec::from(patience)))
-    }
-
-    fn turn_with(&mut self, want: u32, patience: Option<Timespec>) -> io::Result<()> {
-        assert!(self.cq.is_empty(), "every event is read before the next turn");
-        self.give_back_entered();
-        if std::mem::take(&mut self.released) {
-            self.buffers.publish();
-            for slot in std::mem::take(&mut self.starved) {
-                self.receive(slot)?;
-            }
-        }
-        match patience {
-            None => self.enter(want)?,
-            Some(patience) => self.enter_for(want, patience)?,
-        }
-        self.handed_over = self.cq.len();
-        if self.sq.is_empty() {
-            std::mem::swap(&mut self.queued, &mut self.entered);
-            self.blocks.enter();
-        }
-        Ok(())
-    }
-
-    /// Fetches, without waiting and without submitting, what the kernel held back from the last enter;
-    /// `false` when there was nothing.
-    ///
-    /// The kernel's flag alone does not tell: it can be raised just after the work it announces was
-    /// done, and then stays up with nothing behind it until new work comes. So the last enter must also
-    /// have handed over as much as one enter can.
-    ///
-    /// # Errors
-    /// As [`turn`](Self::turn).
-    pub fn collect(&mut self) -> io::Result<bool> {
-        if self.handed_over < HAND_OVER_MAX || !self.sq.taskrun() {
-            return Ok(false);
-        }
-        if self.released {
-            // Or a crowd of receives would find none left, though most have long been read.
-            self.buffers.publish();
-        }
-        let flags = EnterFlags::GETEVENTS.bits();
-        // SAFETY: nothing is submitted and no argument is passed.
-        let entered = unsafe { self.submitter.enter::<libc::sigset_t>(0, 0, flags, None) };
-        forgive(entered)?;
-        self.cq.sync();
-        self.handed_over = self.cq.len();
-        Ok(true)
-    }
-
     fn accept_arm(&mut self) -> io::Result<()> {
         let Some(listener) = self.listener else { return Ok(()) };
         let entry = opcode::AcceptMulti::new(Fd(listener)).allocate_file_index(true).build();
@@ -362,53 +294,5 @@ impl Ring {
         // out; a block is dropped only then; bytes of an owned send stay in `owned` until its
         // completion; the tick is a static.
         unsafe { self.sq.push(entry) }.map_err(io::Error::other)
-    }
-
-    /// One enter: submits what is queued, waits for `want` completions.
-    fn enter(&mut self, want: u32) -> io::Result<()> {
-        self.sq.sync();
-        let count = self.sq.len() as u32;
-        let flags = if want > 0 { EnterFlags::GETEVENTS } else { EnterFlags::empty() };
-        // SAFETY: `count` entries are in the queue, each sound by what `push` says; no argument is passed.
-        let entered = unsafe { self.submitter.enter::<libc::sigset_t>(count, want, flags.bits(), None) };
-        forgive(entered)?;
-        self.sq.sync();
-        self.cq.sync();
-        Ok(())
-    }
-
-    /// As [`enter`](Self::enter), with an end to the waiting.
-    fn enter_for(&mut self, want: u32, patience: Timespec) -> io::Result<()> {
-        self.sq.sync();
-        let arguments = SubmitArgs::new().timespec(&patience);
-        forgive(self.submitter.submit_with_args(want as usize, &arguments))?;
-        self.sq.sync();
-        self.cq.sync();
-        Ok(())
-    }
-
-    /// The sends that read from these buffers were over when their enter returned, and the completions
-    /// of those that failed have been read since.
-    fn give_back_entered(&mut self) {
-        self.released |= !self.entered.is_empty();
-        for id in self.entered.drain(..) {
-            self.buffers.give_back(id);
-        }
-        self.blocks.drop_entered();
-    }
-}
-
-/// An enter that was interrupted or waited long enough is no error: what it did not do, the next does.
-fn forgive(entered: io::Result<usize>) -> io::Result<()> {
-    match entered {
-        Err(error)
-            if matches!(
-                error.raw_os_error(),
-                Some(libc::EINTR | libc::EAGAIN | libc::EBUSY | libc::ETIME)
-            ) =>
-        {
-            Ok(())
-        }
-        other => other.map(drop),
     }
 }

@@ -68,6 +68,9 @@ pub struct Tuning {
     /// Copy what comes out of the kernel, although nobody looks at it (as --verify does)
     #[arg(long)]
     pub copy: bool,
+    /// Never sleep while something is awaited; the time is not counted as use of its core
+    #[arg(long)]
+    pub awake: bool,
     /// Receives that the client waits for at once
     #[arg(long, default_value_t = 64)]
     pub batch: u32,
@@ -94,6 +97,7 @@ pub struct Rounds {
     round_bytes: usize,
     round: u64,
     batch: u32,
+    awake: bool,
     /// When something last came.
     heard_at: Instant,
     tally: Tally,
@@ -132,6 +136,7 @@ impl Rounds {
             round_bytes,
             round: 0,
             batch: target.tuning.batch.max(1),
+            awake: target.tuning.awake,
             heard_at: Instant::now(),
             tally: Tally::new()?,
         };
@@ -176,7 +181,11 @@ impl Rounds {
     }
 
     fn turn(&mut self) -> io::Result<()> {
-        self.ring.turn_for(self.waiting.min(self.batch), BATCH_PATIENCE)?;
+        if self.awake {
+            self.tally.idle += self.ring.turn_awake(BATCH_PATIENCE)?;
+        } else {
+            self.ring.turn_for(self.waiting.min(self.batch), BATCH_PATIENCE)?;
+        }
         self.tally.turns += 1;
         let mut heard = false;
         loop {

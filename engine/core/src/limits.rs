@@ -6,10 +6,30 @@ use std::time::Duration;
 /// output; longer ones are sent from the vector that gathered them.
 pub(crate) const GATHERED_COPY_BYTES_MAX: usize = 16 * 1024;
 
+/// What goes on in another segment is copied together, once for all who are sent it, up to this size.
+pub(crate) const BATCH_JOIN_BYTES_MAX: usize = 64 * 1024;
+
 /// Messages from logs are copied together up to this size when a connection has other output in the same
-/// turn, or when they go on in another segment; beyond it they wait for a turn of their own. It is also the
-/// most that a connection can keep of them when it stops reading just then.
+/// turn; beyond it they wait for a turn of their own. It is also the most that a connection can keep of them
+/// when it stops reading just then.
 pub(crate) const LOG_JOIN_BYTES_MAX: usize = 16 * 1024;
+
+/// News that go to fewer subscribers than this are never held back.
+pub(crate) const GATHER_AUDIENCE_MIN: u32 = 32;
+
+/// For how long news are held back at most while others keep coming, for each send that they take: what a send
+/// has cost lately, so that nobody waits longer than for the sends of another round, within these bounds.
+pub(crate) const GATHER_PER_SEND_MIN: Duration = Duration::from_micros(2);
+pub(crate) const GATHER_PER_SEND_MAX: Duration = Duration::from_micros(20);
+
+/// For how long the next of them is waited for, for each send, and at most; while they keep coming, an eighth
+/// of the time since the first, so that there are not many such pauses.
+pub(crate) const GATHER_PAUSE_PER_SEND: Duration = Duration::from_nanos(100);
+pub(crate) const GATHER_PAUSE_MAX: Duration = Duration::from_micros(20);
+pub(crate) const GATHER_PAUSE_SHARE: u32 = 8;
+
+/// How many completions end such a pause.
+pub(crate) const GATHER_COMPLETIONS: u32 = 32;
 
 /// Subscriptions of one connection that are looked at in one turn when it catches up.
 pub(crate) const LOG_TURN_SUBSCRIPTIONS_MAX: u32 = 1024;

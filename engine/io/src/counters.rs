@@ -23,6 +23,11 @@ pub struct Counters {
     pub sends_pending: u64,
     /// Sends that did not go out at once and were given up ([`SendShort`](crate::Completion::SendShort)).
     pub sends_short: u64,
+    /// Sends of turns with many of them, which are carried out in a call of their own, and how many
+    /// nanoseconds those calls took.
+    pub sends_timed: u64,
+    /// See [`sends_timed`](Self::sends_timed).
+    pub sends_timed_nanoseconds: u64,
     /// Bytes received.
     pub bytes_received: u64,
     /// Bytes handed to the kernel to send.

@@ -65,6 +65,10 @@ pub trait Io {
     /// mends); a fault of one connection is a completion.
     fn turn(&mut self, deadline: Option<Time>, completions: &mut Vec<Completion>) -> std::io::Result<()>;
 
+    /// Has the next [`turn`](Self::turn) wait for so many completions, where the speaker can do that, instead
+    /// of one; still no longer than its deadline.
+    fn gather(&mut self, _completions: u32) {}
+
     /// The clock as read at the end of the last turn: one reading serves a whole turn.
     fn now(&self) -> Time;
 

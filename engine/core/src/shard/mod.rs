@@ -168,6 +168,7 @@ impl<I: Io> Shard<I> {
     pub fn turn(&mut self) -> std::io::Result<Option<DrainReport>> {
         let deadline = earliest(self.wheel.next(), self.draining.as_ref().and_then(Draining::next));
         let deadline = earliest(earliest(deadline, self.accept_again), self.next_upkeep());
+        let deadline = earliest(deadline, self.local.fanout.gathers_until());
         let deadline = if self.local.fanout.is_pressing() { Some(self.local.now) } else { deadline };
         let deadline = earliest(deadline, self.openings_due.front().map(|(due, _)| *due));
         let mut completions = std::mem::take(&mut self.completions);

@@ -92,6 +92,8 @@ pub struct Uring {
     /// Completions between the queue and their reading; empty otherwise.
     arrived: Vec<cqueue::Entry>,
     now: Time,
+    /// Completions that the next wait is for.
+    want: u32,
     counters: Counters,
     /// Why the ring is of no more use, when an enter outside a turn found out.
     broken: Option<io::Error>,
@@ -140,6 +142,7 @@ impl Uring {
             ready: Vec::with_capacity(COLLECTED_MAX),
             arrived: Vec::with_capacity(config.completion_entries as usize),
             now: clock(),
+            want: 1,
             counters: Counters::default(),
             broken: None,
             thread: PhantomData,
@@ -215,7 +218,9 @@ impl Uring {
         loop {
             self.offer_buffers();
             let sleep = self.ready.is_empty() && !rung && self.bell.lie_down();
-            let collected = self.enter_and_collect(if sleep { Wait::Until(deadline) } else { Wait::Collect });
+            let want = std::mem::replace(&mut self.want, 1);
+            let wait = if sleep { Wait::Until { deadline, want } } else { Wait::Collect };
+            let collected = self.enter_and_collect(wait);
             rung |= self.bell.get_up();
             let more_waits = collected? >= DEFERRED_PER_ENTER && self.ring.has_deferred_work();
             if more_waits && self.ready.len() < COLLECTED_MAX {
@@ -255,7 +260,10 @@ impl Io for Uring {
         }
         self.counters.turns += 1;
         if self.sends.submitted() >= SENDS_FLUSHED_APART {
+            let (sends, began) = (self.sends.submitted() as u64, clock());
             self.flush()?;
+            self.counters.sends_timed += sends;
+            self.counters.sends_timed_nanoseconds += clock().since(began).as_nanos() as u64;
         }
         self.collect_turn(deadline)?;
         if self.slots.rewind_is_due() {
@@ -270,6 +278,10 @@ impl Io for Uring {
             completions.append(&mut self.ready);
         }
         Ok(())
+    }
+
+    fn gather(&mut self, completions: u32) {
+        self.want = completions;
     }
 
     fn now(&self) -> Time {

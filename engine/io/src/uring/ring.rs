@@ -25,8 +25,13 @@ pub(super) enum Wait {
     No,
     /// Runs the deferred work that is there, up to the kernel's cap of 20 items.
     Collect,
-    /// Runs it, and sleeps until something has completed or the time has come.
-    Until(Option<Time>),
+    /// Runs it, and sleeps until `want` completions are there or the time has come.
+    Until {
+        /// `None`: no time.
+        deadline: Option<Time>,
+        /// At least one.
+        want: u32,
+    },
 }
 
 /// How an enter ended.
@@ -116,10 +121,10 @@ impl Ring {
         let outcome = match wait {
             Wait::No => self.enter_raw(submit, 0, EnterFlags::empty(), None),
             Wait::Collect => self.enter_raw(submit, 0, EnterFlags::GETEVENTS, None),
-            Wait::Until(None) => self.enter_raw(submit, 1, self.wait_flags, None),
-            Wait::Until(Some(deadline)) => {
+            Wait::Until { deadline: None, want } => self.enter_raw(submit, want, self.wait_flags, None),
+            Wait::Until { deadline: Some(deadline), want } => {
                 let timespec = self.timespec(deadline);
-                self.enter_raw(submit, 1, self.wait_flags, Some(&timespec))
+                self.enter_raw(submit, want, self.wait_flags, Some(&timespec))
             }
         };
         match outcome.map_err(|error| (error.raw_os_error(), error)) {

@@ -50,7 +50,7 @@ impl Uring {
 
     /// One enter; false when the ring is of no more use.
     fn step(&mut self, now: Time) -> bool {
-        self.enter_and_collect(Wait::Until(Some(now.after(STEP)))).is_ok()
+        self.enter_and_collect(Wait::Until { deadline: Some(now.after(STEP)), want: 1 }).is_ok()
     }
 
     /// Closes what still arrived, gives everything else that was reported back.

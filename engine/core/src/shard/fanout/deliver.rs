@@ -3,7 +3,7 @@
 use super::super::{Local, Shard};
 use super::Fanout;
 use super::feed::{Batch, Feed, Step};
-use crate::limits::LOG_JOIN_BYTES_MAX;
+use crate::limits::BATCH_JOIN_BYTES_MAX;
 use crate::topic::registry::Registry;
 use std::rc::Rc;
 use wsring_io::{Appender, Io, Outgoing};
@@ -11,13 +11,15 @@ use wsring_io::{Appender, Io, Outgoing};
 impl<I: Io> Shard<I> {
     /// Sends what was published, and lets those catch up that have room.
     pub(in crate::shard) fn fan_out(&mut self) {
-        let mut news = std::mem::take(&mut self.local.fanout.news);
-        for number in news.drain(..) {
-            self.send_out(number);
+        if !self.holds_back() {
+            let mut news = std::mem::take(&mut self.local.fanout.news);
+            for number in news.drain(..) {
+                self.send_out(number);
+            }
+            // What is left to do was noted anew.
+            news.append(&mut self.local.fanout.news);
+            self.local.fanout.news = news;
         }
-        // What is left to do was noted anew.
-        news.append(&mut self.local.fanout.news);
-        self.local.fanout.news = news;
         self.feed_hungry();
     }
 
@@ -106,13 +108,13 @@ impl Fanout {
 /// A batch that ends with its segment is short where the messages go on in the next one: both are copied
 /// together, once for all who are sent them, rather than sent one after the other to each.
 fn join(batch: Batch, feed: &mut Feed, registry: &Registry) -> Batch {
-    if !feed.has_more(registry) || batch.range.len() > LOG_JOIN_BYTES_MAX {
+    if !feed.has_more(registry) || batch.range.len() > BATCH_JOIN_BYTES_MAX {
         return batch;
     }
     let before = feed.place();
     let Step::Batch(more) = feed.step(registry) else { return batch };
     let bytes = batch.range.len() + more.range.len();
-    if bytes > LOG_JOIN_BYTES_MAX || more.first != batch.first + u64::from(batch.messages) {
+    if bytes > BATCH_JOIN_BYTES_MAX || more.first != batch.first + u64::from(batch.messages) {
         feed.return_to(before);
         return batch;
     }

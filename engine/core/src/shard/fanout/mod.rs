@@ -8,6 +8,7 @@
 mod catch_up;
 mod deliver;
 mod feed;
+mod gather;
 mod subscriptions;
 mod survey;
 
@@ -17,6 +18,7 @@ use crate::topic::registry::Registry;
 use crate::topic::{Form, Start, Subscribed};
 pub(in crate::shard) use catch_up::Rest;
 use feed::{Feed, NO_FEED};
+use gather::Gathering;
 use hashbrown::{HashMap, HashTable};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -49,6 +51,8 @@ pub(crate) struct Fanout {
     upkeep_due: Option<Time>,
     /// Whether any were behind at the last look.
     was_lagging: bool,
+    /// Holds news back for others that are on their way.
+    gathering: Gathering,
     /// Where looking after topics goes on.
     looked_after: usize,
     pub(crate) figures: Figures,
@@ -60,6 +64,8 @@ pub(crate) struct Figures {
     /// Messages handed to connections.
     pub(crate) deliveries: u64,
     pub(crate) delivered_bytes: u64,
+    /// Times that a log was found to have grown.
+    pub(crate) news: u64,
 }
 
 impl Fanout {
@@ -75,7 +81,12 @@ impl Fanout {
 
     /// Whether a turn has to follow at once.
     pub(crate) fn is_pressing(&self) -> bool {
-        !self.news.is_empty() || !self.hungry.is_empty()
+        (!self.news.is_empty() && self.gathers_until().is_none()) || !self.hungry.is_empty()
+    }
+
+    /// Until when news are held back.
+    pub(crate) fn gathers_until(&self) -> Option<Time> {
+        self.gathering.until()
     }
 
     fn feed(&mut self, number: u32) -> &mut Feed {
@@ -102,6 +113,7 @@ impl Fanout {
     /// The log has grown: all feeds of it have news.
     pub(crate) fn published(&mut self, log: &Arc<Log>, shard: usize) {
         log.looks(shard);
+        self.figures.news += 1;
         let mut number = self.first_of(log);
         while number != NO_FEED {
             self.has_news(number);
