@@ -16,7 +16,9 @@ fn many_topics_on_one_connection() {
     let server = server(&[]);
     let address = server.address();
     let mut peer = open(address, "/ws", "Sec-WebSocket-Protocol: wsring.v1\r\n");
-    (publish(address, "a", "1"), publish(address, "b", "x"), publish(address, "b", "y"));
+    for (topic, text) in [("a", "1"), ("b", "x"), ("b", "y")] {
+        publish(address, topic, text);
+    }
     let (a, b) = (epoch(address, "a"), epoch(address, "b"));
     ask(
         &mut peer,

@@ -50,10 +50,13 @@ fn the_configuration_in_effect_is_printed_and_can_be_given_back() {
     assert_eq!(values(&String::from_utf8(again.stdout).unwrap()), values(&text));
 }
 
+/// Arguments, variables, and a part of what is said.
+type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a str);
+
 #[test]
 fn what_is_wrong_ends_the_start_with_2() {
     let file = File::new("[limits]\nconnection = 3\n");
-    let table: [(&[&str], &[(&str, &str)], &str); 9] = [
+    let table: [Case<'_>; 9] = [
         (
             &["serve", "--shards", "0"],
             &[],

@@ -112,95 +112,86 @@ type Case = (
     &'static str,
 );
 
+const WRONG: &[Case] = &[
+    ("shards = 0", &[], &[], "shards (file wsring.toml) is 0; allowed is a whole number from 1"),
+    ("shards = \"two\"", &[], &[], "shards (file wsring.toml) is \"two\"; allowed is a whole number from 1"),
+    (
+        "",
+        &[("WSRING_TIMEOUTS_PONG", "soon")],
+        &[],
+        "timeouts.pong (environment WSRING_TIMEOUTS_PONG) is \"soon\"; allowed is a duration such as 500ms, 30s, \
+             2m or 1h, from 1 ms",
+    ),
+    (
+        "",
+        &[],
+        &[("topics.behind", "drop")],
+        "topics.behind (flag --behind) is \"drop\"; allowed is one of close, skip, latest",
+    ),
+    (
+        "[limits]\nname_bytes = 1000",
+        &[],
+        &[],
+        "limits.name_bytes (file wsring.toml) is 1000; allowed is a whole number from 1 to 255",
+    ),
+    (
+        "[limits]\nconections = 5",
+        &[],
+        &[],
+        "limits.conections (file wsring.toml) is no setting; the nearest is limits.connections",
+    ),
+    (
+        "conections = 5",
+        &[],
+        &[],
+        "conections (file wsring.toml) is no setting; the nearest is limits.connections",
+    ),
+    ("[limit]\nconnections = 5", &[], &[], "limit (file wsring.toml) is no setting; the nearest is limits"),
+    (
+        "",
+        &[("WSRING_LISTN", "x")],
+        &[],
+        "WSRING_LISTN (environment WSRING_LISTN) is no setting; the nearest is WSRING_LISTEN",
+    ),
+    (
+        "[topics]\nrules = 3",
+        &[],
+        &[],
+        "topics.rules (file wsring.toml) is 3; allowed is an array of tables: [[topics.rules]]",
+    ),
+    (
+        "[[topics.rules]]\nbehind = \"skip\"",
+        &[],
+        &[],
+        "topics.rules[0].pattern (file wsring.toml) is missing",
+    ),
+    (
+        "[[topics.rules]]\npattern = \"#\"\nbehnd = 1",
+        &[],
+        &[],
+        "topics.rules[0].behnd (file wsring.toml) is no setting; the nearest is behind",
+    ),
+    (
+        "[[topics.rules]]\npattern = \"a#\"",
+        &[],
+        &[],
+        "topics.rules[0].pattern (file wsring.toml) is \"a#\"; allowed is a topic or a pattern such as rooms/+ or \
+             public/#",
+    ),
+    // A secret is not shown, not even a wrong one.
+    (
+        "[auth]\njwt_hs256_secret = 12345",
+        &[],
+        &[],
+        "auth.jwt_hs256_secret (file wsring.toml) is <set>; allowed is text that is not empty",
+    ),
+];
+
 #[test]
 fn what_is_wrong_is_named() {
-    let table: [Case; 14] = [
-        ("shards = 0", &[], &[], "shards (file wsring.toml) is 0; allowed is a whole number from 1"),
-        (
-            "shards = \"two\"",
-            &[],
-            &[],
-            "shards (file wsring.toml) is \"two\"; allowed is a whole number from 1",
-        ),
-        (
-            "",
-            &[("WSRING_TIMEOUTS_PONG", "soon")],
-            &[],
-            "timeouts.pong (environment WSRING_TIMEOUTS_PONG) is \"soon\"; allowed is a duration such as 500ms, 30s, \
-             2m or 1h, from 1 ms",
-        ),
-        (
-            "",
-            &[],
-            &[("topics.behind", "drop")],
-            "topics.behind (flag --behind) is \"drop\"; allowed is one of close, skip, latest",
-        ),
-        (
-            "[limits]\nname_bytes = 1000",
-            &[],
-            &[],
-            "limits.name_bytes (file wsring.toml) is 1000; allowed is a whole number from 1 to 255",
-        ),
-        (
-            "[limits]\nconections = 5",
-            &[],
-            &[],
-            "limits.conections (file wsring.toml) is no setting; the nearest is limits.connections",
-        ),
-        (
-            "conections = 5",
-            &[],
-            &[],
-            "conections (file wsring.toml) is no setting; the nearest is limits.connections",
-        ),
-        (
-            "[limit]\nconnections = 5",
-            &[],
-            &[],
-            "limit (file wsring.toml) is no setting; the nearest is limits",
-        ),
-        (
-            "",
-            &[("WSRING_LISTN", "x")],
-            &[],
-            "WSRING_LISTN (environment WSRING_LISTN) is no setting; the nearest is WSRING_LISTEN",
-        ),
-        (
-            "[topics]\nrules = 3",
-            &[],
-            &[],
-            "topics.rules (file wsring.toml) is 3; allowed is an array of tables: [[topics.rules]]",
-        ),
-        (
-            "[[topics.rules]]\nbehind = \"skip\"",
-            &[],
-            &[],
-            "topics.rules[0].pattern (file wsring.toml) is missing",
-        ),
-        (
-            "[[topics.rules]]\npattern = \"#\"\nbehnd = 1",
-            &[],
-            &[],
-            "topics.rules[0].behnd (file wsring.toml) is no setting; the nearest is behind",
-        ),
-        (
-            "[[topics.rules]]\npattern = \"a#\"",
-            &[],
-            &[],
-            "topics.rules[0].pattern (file wsring.toml) is \"a#\"; allowed is a topic or a pattern such as rooms/+ or \
-             public/#",
-        ),
-        // A secret is not shown, not even a wrong one.
-        (
-            "[auth]\njwt_hs256_secret = 12345",
-            &[],
-            &[],
-            "auth.jwt_hs256_secret (file wsring.toml) is <set>; allowed is text that is not empty",
-        ),
-    ];
-    for (file, variables, flags, expected) in table {
+    for (file, variables, flags, expected) in WRONG {
         let flags: Vec<_> = flags.iter().map(|(path, text)| (*path, Value::from(*text))).collect();
-        assert_eq!(faults(file, variables, &flags), [expected], "{file}");
+        assert_eq!(faults(file, variables, &flags), [*expected], "{file}");
     }
     assert!(faults("shards = ", &[], &[])[0].starts_with("wsring.toml is not TOML: "));
     assert_eq!(faults("shards = 0\npin = -1", &[], &[]).len(), 2, "all at once");
