@@ -206,7 +206,7 @@ impl Conn<'_> {
     /// Receives it no more; whether it did.
     pub fn unsubscribe_pattern(&mut self, pattern: &Pattern) -> bool {
         let used = self.local.cluster.registry().find_pattern(pattern.pattern());
-        self.local.unsubscribe(self.topics, used.as_ref().unwrap_or(pattern.log()))
+        self.local.unsubscribe(self.topics, used.as_ref().unwrap_or_else(|| pattern.log()))
     }
 
     /// How many topics and patterns it is subscribed to.

@@ -27,6 +27,11 @@ impl Received {
     }
 }
 
+/// A segment as one shard holds it. Counted within the shard, so that shards that send alike do not all
+/// write to one count.
+#[expect(clippy::redundant_allocation, reason = "two counts are the point of it")]
+pub type LocalSegment = Rc<Arc<Segment>>;
+
 /// Bytes to send. They belong to the speaker until they are out.
 #[derive(Debug)]
 pub enum Outgoing {
@@ -50,9 +55,8 @@ pub enum Outgoing {
     /// [`SendShort`](crate::Completion::SendShort) says how much that is. So nothing may follow it in
     /// the same turn: behind a short one that would leave a gap in the stream.
     Segment {
-        /// The memory. Counted within the shard, so that shards that send alike do not all write to
-        /// one count.
-        segment: Rc<Arc<Segment>>,
+        /// The memory.
+        segment: LocalSegment,
         /// Which bytes of it; they were appended.
         range: Range<u32>,
         /// Repeated in `SendShort`.

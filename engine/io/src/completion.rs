@@ -1,10 +1,8 @@
 //! Everything that can come back.
 
-use crate::{Received, Segment, Socket};
+use crate::{LocalSegment, Received, Socket};
 use std::net::IpAddr;
 use std::ops::Range;
-use std::rc::Rc;
-use std::sync::Arc;
 
 /// One event that a turn reports. Per socket the order is the order in which things happened.
 #[derive(Debug)]
@@ -94,7 +92,7 @@ pub enum Completion {
         /// As in the send.
         tag: u32,
         /// As in the send.
-        segment: Rc<Arc<Segment>>,
+        segment: LocalSegment,
         /// What did not go: the end of the range, at least one byte, at most all.
         unsent: Range<u32>,
     },

@@ -23,7 +23,7 @@ mod socket;
 mod sync;
 pub mod uring;
 
-pub use buffer::{Outgoing, Received};
+pub use buffer::{LocalSegment, Outgoing, Received};
 pub use completion::{Completion, ReceiveEnd};
 pub use counters::Counters;
 pub use op::{CloseHow, Connect, Op};

@@ -66,7 +66,6 @@ fn streams_are_asked_for_by_accept() {
 }
 
 #[test]
-#[ignore = "the engine does not tell event streams of a drain yet: it resets them at the deadline"]
 fn a_drain_ends_the_stream() {
     let server = server(&[]);
     let mut stream = Stream::open(server.address(), "/topics/a", "");

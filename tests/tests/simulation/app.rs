@@ -214,7 +214,7 @@ pub(crate) fn server(settings: Settings, shared: &Shared) -> Server {
     };
     let rule = TopicRule { pattern: "news".into(), settings: TopicSettings { retention, behind } };
     let server = Server::new().settings(settings).topic_rules(vec![rule]);
-    let room = Duty::Room(server.topic("news").unwrap());
+    let room = Duty::Room(server.topic("news").expect("a name"));
     let member = |duty: Duty| {
         let shared = shared.clone();
         move |upgrade: Upgrade<'_>| -> Answer {

@@ -94,7 +94,7 @@ impl<I: Io> Shard<I> {
     fn dismiss(&mut self, socket: Socket) {
         let Some(session) = self.table.get(socket) else { return };
         match &session.phase {
-            Phase::Server(_) | Phase::Client(_) => {
+            Phase::Server(_) | Phase::Client(_) | Phase::Events(_) => {
                 self.close(socket, CloseCode::GOING_AWAY, "the server shuts down");
             }
             Phase::Http(http) if http.pending.is_empty() => self.finish(socket),

@@ -16,7 +16,7 @@ pub(super) struct Patterns {
 
 #[derive(Debug, Default)]
 struct Node {
-    levels: HashMap<Box<str>, Node>,
+    levels: HashMap<Box<str>, Self>,
     /// The pattern that ends here.
     here: Option<Arc<Log>>,
 }

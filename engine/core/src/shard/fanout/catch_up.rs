@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
-use wsring_io::{Io, Op, Outgoing, Segment, Socket};
+use wsring_io::{Io, LocalSegment, Op, Outgoing, Socket};
 
 /// Those that stop in one turn mostly stop in the same few messages.
 const RESTS_LOOKED_AT_MAX: usize = 8;
@@ -33,7 +33,7 @@ enum Served {
 /// The rest of a message that some connections have received the beginning of.
 #[derive(Debug)]
 pub(in crate::shard) struct Rest {
-    segment: Rc<Arc<Segment>>,
+    segment: LocalSegment,
     message: u32,
     bytes: Bytes,
 }
@@ -174,7 +174,7 @@ impl<I: Io> Shard<I> {
     pub(in crate::shard) fn send_short(
         &mut self,
         socket: Socket,
-        segment: &Rc<Arc<Segment>>,
+        segment: &LocalSegment,
         unsent: Range<u32>,
         number: u32,
     ) {
@@ -247,7 +247,7 @@ fn still_leaves_out(left_out: &mut HashMap<u32, VecDeque<u64>>, number: u32, fro
 }
 
 /// A copy of a message, the same for all that stopped in it in this turn.
-fn rest_of(rests: &mut Vec<Rest>, segment: &Rc<Arc<Segment>>, message: u32) -> Bytes {
+fn rest_of(rests: &mut Vec<Rest>, segment: &LocalSegment, message: u32) -> Bytes {
     let same = |rest: &&Rest| rest.message == message && Rc::ptr_eq(&rest.segment, segment);
     if let Some(rest) = rests.iter().rev().take(RESTS_LOOKED_AT_MAX).find(same) {
         return rest.bytes.clone();

@@ -15,7 +15,7 @@ use crate::topic::registry::Registry;
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
-use wsring_io::Segment;
+use wsring_io::LocalSegment;
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -43,7 +43,7 @@ pub(crate) struct Feed {
 /// shards must not meet there.
 #[derive(Clone, Debug)]
 struct Piece {
-    segment: Rc<Arc<Segment>>,
+    segment: LocalSegment,
     /// Offset of its first message.
     base: u64,
 }
@@ -51,7 +51,7 @@ struct Piece {
 /// Messages that lie side by side in a segment.
 #[derive(Clone, Debug)]
 pub(super) struct Batch {
-    pub(super) segment: Rc<Arc<Segment>>,
+    pub(super) segment: LocalSegment,
     pub(super) range: Range<u32>,
     pub(super) first: u64,
     pub(super) messages: u32,
@@ -221,7 +221,7 @@ impl Feed {
     }
 }
 
-fn batch(segment: &Rc<Arc<Segment>>, base: u64, cursor: u64, end: u32) -> Step {
+fn batch(segment: &LocalSegment, base: u64, cursor: u64, end: u32) -> Step {
     // A message that was never encoded leaves a hole before the segment.
     let first = cursor.max(base);
     let number = (first - base) as u32;
