@@ -29,7 +29,6 @@ impl Received {
 
 /// A segment as one shard holds it. Counted within the shard, so that shards that send alike do not all
 /// write to one count.
-#[expect(clippy::redundant_allocation, reason = "two counts are the point of it")]
 pub type LocalSegment = Rc<Arc<Segment>>;
 
 /// Bytes to send. They belong to the speaker until they are out.

@@ -290,7 +290,8 @@ mod tests {
     #[test]
     fn a_message_is_appended_whole_or_not_at_all() {
         let mut appender = Appender::new(8 + 6 * END_BYTES);
-        let steps: &[(&[&[u8]], bool, &[u8], u32)] = &[
+        type Step<'a> = (&'a [&'a [u8]], bool, &'a [u8], u32);
+        let steps: &[Step<'_>] = &[
             (&[], true, b"", 1),
             (&[b"", b""], true, b"", 2),
             (&[b"ab", b"", b"c"], true, b"abc", 3),
