@@ -68,6 +68,10 @@ impl<I: Io> Shard<I> {
                     return self.close(socket, CloseCode::TRY_AGAIN_LATER, "too slow: the topic has gone on");
                 }
                 Served::Missed { log, from, to, reason } => {
+                    // What it does with its subscriptions must not concern what is being sent already.
+                    if let Some(output) = self.output(socket) {
+                        self.outputs.at(output).settle();
+                    }
                     let gap = Gap { topic: log.name(), epoch: log.epoch(), from, to, reason };
                     self.with_handler(socket, |handler, conn| handler.missed(conn, &gap));
                     // What it does with its subscriptions meanwhile is its own; they are looked at anew.
