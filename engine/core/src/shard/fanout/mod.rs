@@ -85,6 +85,11 @@ impl Fanout {
         self.by_log.len()
     }
 
+    /// What the last turn has sent is out, or known not to be.
+    pub(super) fn all_sent(&mut self) {
+        self.subscriptions.rested();
+    }
+
     /// Whether a turn has to follow at once.
     pub(crate) fn is_pressing(&self) -> bool {
         (!self.news.is_empty() && self.gathers_until().is_none()) || !self.hungry.is_empty()
