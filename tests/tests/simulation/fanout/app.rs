@@ -188,7 +188,7 @@ impl Handler for Subscriber {
         };
         self.shared.book().logs[filter].missed[place] += gap.to.saturating_sub(gap.from);
         let word = format!("@missed {filter} {} {} {reason}", gap.from, gap.to);
-        if gap.to % 4 > 0 {
+        if !gap.to.is_multiple_of(4) {
             return self.answer(conn, word);
         }
         // Has enough of everything, without a word for now: what it is being sent stays where it lies.
