@@ -6,6 +6,7 @@ mod app;
 mod book;
 mod checking;
 mod client;
+mod fairness;
 
 use crate::app::Shared;
 use crate::random::Random;
