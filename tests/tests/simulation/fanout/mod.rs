@@ -7,6 +7,7 @@ mod book;
 mod checking;
 mod client;
 mod fairness;
+mod shards;
 
 use crate::app::Shared;
 use crate::random::Random;
