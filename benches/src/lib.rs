@@ -8,10 +8,13 @@ pub mod client;
 pub mod comparison;
 pub mod driven;
 pub mod fan;
+pub mod led;
 pub mod opening;
 pub mod proc;
 pub mod ring;
 #[cfg(feature = "rivals")]
 pub mod rival;
 pub mod rounds;
+pub mod stalled;
+pub mod topics;
 pub mod wire;

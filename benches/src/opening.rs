@@ -25,7 +25,11 @@ pub fn open(port: u16, path: Option<&str>) -> io::Result<TcpStream> {
     Ok(socket)
 }
 
-fn shake_hands(socket: &mut TcpStream, port: u16, path: &str) -> io::Result<()> {
+/// Shakes hands on a connection that is there.
+///
+/// # Errors
+/// As [`open`].
+pub fn shake_hands(socket: &mut TcpStream, port: u16, path: &str) -> io::Result<()> {
     let request = format!(
         "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n"

@@ -31,6 +31,25 @@ pub fn cpu_nanoseconds(pid: u32) -> io::Result<u64> {
     Ok((field(after_name, 11)? + field(after_name, 12)?) * TICK_NANOSECONDS)
 }
 
+/// As [`cpu_nanoseconds`], without one of the threads.
+///
+/// # Errors
+/// The process is gone; the kernel has no schedstat.
+pub fn cpu_nanoseconds_of_others(pid: u32, thread: u32) -> io::Result<u64> {
+    let own = fs::read_to_string(format!("/proc/{pid}/task/{thread}/schedstat"))?;
+    Ok(cpu_nanoseconds(pid)?.saturating_sub(field(&own, 0)?))
+}
+
+/// Memory of a process that is its alone and was written to (`proc_pid_smaps(5)`), in bytes.
+///
+/// # Errors
+/// The process is gone.
+pub fn private_bytes(pid: u32) -> io::Result<u64> {
+    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Private_Dirty:"));
+    line.map_or_else(|| Err(malformed(&rollup)), |line| Ok(1024 * field(line, 0)?))
+}
+
 /// How many threads a process has.
 ///
 /// # Errors

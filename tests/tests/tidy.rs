@@ -25,7 +25,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("engine/core", &["wsring-proto", "wsring-io"]),
     ("engine/push", &["wsring"]),
     ("loadgen", &["wsring"]),
-    ("benches", &["wsring", "wsring-proto", "wsring-io", "wsring-benches"]),
+    ("benches", &["wsring", "wsring-proto", "wsring-io", "wsring-tests", "wsring-benches"]),
     ("tests", &["wsring", "wsring-proto", "wsring-io"]),
 ];
 

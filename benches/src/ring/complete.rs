@@ -30,7 +30,7 @@ impl Ring {
             Kind::SendOwned => Ok(Some(self.owned_finished(slot, index, cqe.result()))),
             Kind::SendPart => Ok(Some(self.part_unfinished(slot, index as u32, cqe.result()))),
             Kind::Accept => self.accepted(cqe),
-            Kind::Close => Ok(None),
+            Kind::Close | Kind::Cancel => Ok(None),
             Kind::Tick => {
                 if !cqueue::more(cqe.flags()) {
                     self.tick_start()?;

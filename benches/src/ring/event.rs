@@ -35,7 +35,7 @@ pub enum Event {
         /// The bytes.
         buffer: Buffer,
     },
-    /// The peer will send no more: end of stream, or an error of the connection.
+    /// Nothing more is received: end of stream, an error of the connection, or [`Ring::receive_stop`].
     Ended {
         /// Who.
         slot: u32,
@@ -70,12 +70,21 @@ pub(super) enum Kind {
     SendOwned,
     SendPart,
     Close,
+    Cancel,
     Tick,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 7] =
-        [Self::Accept, Self::Receive, Self::Send, Self::SendOwned, Self::SendPart, Self::Close, Self::Tick];
+    pub(super) const ALL: [Self; 8] = [
+        Self::Accept,
+        Self::Receive,
+        Self::Send,
+        Self::SendOwned,
+        Self::SendPart,
+        Self::Close,
+        Self::Cancel,
+        Self::Tick,
+    ];
 
     pub(super) fn token(self, slot: u32, index: u32) -> u64 {
         u64::from(slot) << 32 | u64::from(index) << 8 | self as u64

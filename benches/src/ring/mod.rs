@@ -26,7 +26,7 @@ use blocks::Blocks;
 use buffers::Buffers;
 use event::Kind;
 use io_uring::squeue::Flags;
-use io_uring::types::{Fd, Fixed, TimeoutFlags, Timespec};
+use io_uring::types::{CancelBuilder, Fd, Fixed, TimeoutFlags, Timespec};
 use io_uring::{CompletionQueue, IoUring, SubmissionQueue, Submitter, opcode, squeue};
 use std::io;
 use std::net::TcpListener;
@@ -164,6 +164,17 @@ impl Ring {
         let flags = if self.receive == Receive::Count { libc::MSG_TRUNC } else { 0 };
         let entry = opcode::RecvMulti::new(Fixed(slot), GROUP).flags(flags).build();
         self.push(&entry.user_data(Kind::Receive.token(slot, 0)))
+    }
+
+    /// Receives no more from `slot`; [`Event::Ended`] says when that is so. A slot that just then waits for a
+    /// buffer is not found and goes on: who gets no answer asks again.
+    ///
+    /// # Errors
+    /// As [`turn`](Self::turn).
+    pub fn receive_stop(&mut self, slot: u32) -> io::Result<()> {
+        let receive = CancelBuilder::user_data(Kind::Receive.token(slot, 0));
+        let entry = opcode::AsyncCancel2::new(receive).build();
+        self.push(&entry.flags(Flags::SKIP_SUCCESS).user_data(Kind::Cancel.token(slot, 0)))
     }
 
     /// The whole of a buffer, the bytes received at its front.
