@@ -135,7 +135,13 @@ fn report(options: &Options, times: &[Times; 2]) {
 
 /// Every connection subscribes to the one topic.
 fn start(options: &Options) -> Result<(Running, Topic), wsring::Error> {
-    let settings = Settings { shards: Some(options.shards), pin: options.core, ..Settings::default() };
+    // The subscriber answers no Ping.
+    let settings = Settings {
+        shards: Some(options.shards),
+        pin: options.core,
+        ping_interval: None,
+        ..Settings::default()
+    };
     let server = Server::new().listen("127.0.0.1:0").settings(settings);
     let topic = server.topic("latency")?;
     let subscribed = topic.clone();

@@ -6,12 +6,13 @@ use std::time::Duration;
 use wsring_proto::Limits;
 use wsring_proto::http::HeadLimits;
 
-/// What happens to a peer that does not read as fast as it is written to.
+/// What happens to a peer that does not read as fast as it is written to. What is published to topics waits in
+/// their logs instead, and [`Behind`](crate::Behind) says what happens there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SlowPeer {
     /// Stop reading from it until half of its queue is out. Right where output answers input (echo,
     /// request and answer): the peer slows itself down and none of its answers is lost. What reaches
-    /// it from elsewhere, a topic or a [`Remote`](crate::Remote), is dropped meanwhile.
+    /// it from elsewhere by a [`Remote`](crate::Remote) is dropped meanwhile.
     Pause,
     /// Refuse further messages ([`Sent::Dropped`](crate::Sent::Dropped)) until the queue is shorter.
     Drop,

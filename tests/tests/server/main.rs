@@ -12,6 +12,7 @@ mod http;
 mod panics;
 mod placement;
 mod reach;
+mod resume;
 mod slow_peer;
 mod timeouts;
 mod topics;

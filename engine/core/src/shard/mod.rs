@@ -101,6 +101,8 @@ pub struct Shard<I: Io> {
     due: Vec<u32>,
     /// Copies of messages that connections stopped in, in this turn.
     rests: Vec<Rest>,
+    /// Sends from logs that have stopped short so far.
+    sends_short: u64,
     /// When deadlines were last looked at.
     ran_due: Time,
     /// Of all timed turns.
@@ -144,6 +146,7 @@ impl<I: Io> Shard<I> {
             commands: Vec::new(),
             due: Vec::new(),
             rests: Vec::new(),
+            sends_short: 0,
             ran_due: now,
             turn_nanoseconds: 0,
         }
@@ -180,6 +183,7 @@ impl<I: Io> Shard<I> {
             self.resources.give(long);
         }
         let more_waits = completions.len() >= TURN_COMPLETIONS_FULL;
+        self.complete_short_sends(&mut completions);
         for completion in completions.drain(..) {
             self.complete(completion);
         }
@@ -199,6 +203,20 @@ impl<I: Io> Shard<I> {
         self.flush();
         self.tell_figures(began);
         Ok(self.report())
+    }
+
+    /// First of all, what did not go out: handlers are then told where their subscriptions are.
+    fn complete_short_sends(&mut self, completions: &mut [Completion]) {
+        let short = self.io.counters().sends_short;
+        if std::mem::replace(&mut self.sends_short, short) != short {
+            for completion in completions {
+                if let Completion::SendShort { .. } = completion {
+                    let short = std::mem::replace(completion, Completion::Woken);
+                    self.complete(short);
+                }
+            }
+        }
+        self.local.fanout.all_sent();
     }
 
     /// What the speaker has counted.

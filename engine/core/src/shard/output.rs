@@ -160,7 +160,7 @@ impl Output {
 
     /// Messages in a log are not alone any more: they are copied, so that they need not be looked after
     /// should a part of them be left.
-    fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         if let Some(Outgoing::Segment { segment, range, .. }) = self.log.take() {
             self.bytes.extend_from_slice(segment.bytes(range.start as usize..range.end as usize));
         }

@@ -287,7 +287,12 @@ impl Log {
             stream.was_unused = unused;
             true
         });
-        streams.published.bytes() > 0
+        let is_kept = streams.published.bytes() > 0;
+        if !is_kept && streams.others.is_empty() && streams.published.users == 0 {
+            // It costs what it did before it was first used.
+            state.streams = None;
+        }
+        is_kept
     }
 
     fn room<'a>(&'a self, registry: &'a Registry) -> Room<'a> {

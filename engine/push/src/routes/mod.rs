@@ -49,6 +49,7 @@ pub(crate) fn add(server: Server, config: &Config, access: Access) -> Result<(Se
     let (preflight_topic, preflight_batch) = (share(), share());
     let server = server
         .get("/", page::page)
+        .get("/page/{file}", page::file)
         .get("/healthz", |_| Response::text(200, "ok\n"))
         .get("/readyz", move |_| figures::ready(&ready))
         .get("/metrics", move |request| figures::of_server(&metrics, request))

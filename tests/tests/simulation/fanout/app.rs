@@ -36,7 +36,7 @@ struct Subscriber {
     stock: Stock,
     shared: Shared,
     is_in_fragments: bool,
-    /// Answers that wait for the end of a message in fragments.
+    /// Answers that are due when no message in fragments is open.
     waiting: Vec<String>,
 }
 
@@ -99,7 +99,7 @@ impl Subscriber {
         self.answer(conn, format!("@sub {filter} {form} {id} {next} {shift}"));
     }
 
-    fn unsubscribe(&mut self, conn: &mut Conn<'_>, filter: Filter) {
+    fn unsubscribe(&mut self, conn: &mut Conn<'_>, filter: Filter) -> bool {
         let was = match self.stock.topics.get(filter) {
             Some(topic) => conn.unsubscribe(topic),
             None => conn.unsubscribe_pattern(&self.stock.patterns[filter - TOPICS.len()]),
@@ -108,7 +108,14 @@ impl Subscriber {
         if was != known {
             self.shared.fault(format!("client {}: was subscribed to {filter}: {was}", self.client));
         }
-        self.answer(conn, format!("@unsub {filter} {was}"));
+        was
+    }
+
+    /// What waits for the end of a message in fragments, or for the next command.
+    fn answer_what_waits(&mut self, conn: &mut Conn<'_>) {
+        if !self.is_in_fragments {
+            std::mem::take(&mut self.waiting).into_iter().for_each(|answer| self.answer(conn, answer));
+        }
     }
 
     fn publish(&mut self, conn: &mut Conn<'_>, topic: usize, length: usize, kind: Kind, to_others: bool) {
@@ -136,17 +143,14 @@ impl Subscriber {
             self.shared.fault(format!("client {}: a fragment was dropped", self.client));
         }
         self.is_in_fragments = begin;
-        if !begin {
-            for answer in std::mem::take(&mut self.waiting) {
-                self.answer(conn, answer);
-            }
-        }
+        self.answer_what_waits(conn);
     }
 }
 
 impl Handler for Subscriber {
     fn message(&mut self, conn: &mut Conn<'_>, message: Message<'_>) {
         let text = message.text().unwrap_or_default().to_owned();
+        self.answer_what_waits(conn);
         let words: Vec<&str> = text.split(' ').collect();
         let number = |at: usize| words.get(at).and_then(|word| word.parse::<usize>().ok()).unwrap_or(0);
         match words[0] {
@@ -158,7 +162,10 @@ impl Handler for Subscriber {
                 };
                 self.subscribe(conn, number(1), number(2), start);
             }
-            "unsub" => self.unsubscribe(conn, number(1)),
+            "unsub" => {
+                let was = self.unsubscribe(conn, number(1));
+                self.answer(conn, format!("@unsub {} {was}", number(1)));
+            }
             "pub" | "others" => {
                 let kind = if words[3] == "text" { Kind::Text } else { Kind::Binary };
                 self.publish(conn, number(1), number(2), kind, words[0] == "others");
@@ -180,7 +187,24 @@ impl Handler for Subscriber {
             GapReason::Latest => (1, "latest"),
         };
         self.shared.book().logs[filter].missed[place] += gap.to.saturating_sub(gap.from);
-        self.answer(conn, format!("@missed {filter} {} {} {reason}", gap.from, gap.to));
+        let word = format!("@missed {filter} {} {} {reason}", gap.from, gap.to);
+        if !gap.to.is_multiple_of(4) {
+            return self.answer(conn, word);
+        }
+        // Has enough of everything, without a word for now: what it is being sent stays where it lies.
+        self.waiting.push(word);
+        conn.set_timer(Some(Duration::from_millis(100)));
+        for filter in 0..TOPICS.len() + PATTERNS.len() {
+            let is_live =
+                self.shared.book().live.get(&self.life).is_some_and(|live| live.contains_key(&filter));
+            if is_live && self.unsubscribe(conn, filter) {
+                self.waiting.push(format!("@unsub {filter} true"));
+            }
+        }
+    }
+
+    fn timer(&mut self, conn: &mut Conn<'_>) {
+        self.answer_what_waits(conn);
     }
 
     fn close(&mut self, _: ConnectionId, _: &Closed<'_>) {

@@ -94,10 +94,11 @@ impl Book {
         let newer = log.messages.len() - 1 - at;
         let kept = &log.settings.retention;
         let age = now.since(self.publications[log.messages[at]].at);
-        let from = log.messages[at..].iter();
-        let bytes: usize = from.map(|number| self.publications[*number].payload.len() + 64).sum();
-        // A log drops whole segments, of which some are not full.
-        let is_full = 3 * bytes + 1_024 >= kept.bytes || newer as u64 >= kept.messages;
+        let length = |number: &usize| self.publications[*number].payload.len() + 64;
+        let bytes: usize = log.messages[at..].iter().map(length).sum();
+        // A log drops whole segments, of which some are not full, and some hold a long message too.
+        let longest = log.messages.iter().map(length).max().unwrap_or(0);
+        let is_full = 3 * (bytes + longest) + 1_024 >= kept.bytes || newer as u64 >= kept.messages;
         newer > 0 && (self.is_pressed || is_full) || kept.age.is_some_and(|most| age >= most)
     }
 }

@@ -54,11 +54,7 @@ impl Client {
         let behind = book.logs[filter].settings.behind;
         let first = gap.start.wrapping_add(known.shift) as usize;
         let head = (book.logs[filter].messages.len() as u64).wrapping_sub(known.shift);
-        let is_right = match (behind, reason) {
-            (Behind::Skip, "skip") => true,
-            (Behind::Latest, "latest") => true,
-            _ => false,
-        };
+        let is_right = matches!((behind, reason), (Behind::Skip, "skip") | (Behind::Latest, "latest"));
         let is_sound = !gap.is_empty() && gap.end <= head && book.may_be_gone(filter, first, now);
         let settings = book.logs[filter].settings.clone();
         drop(book);

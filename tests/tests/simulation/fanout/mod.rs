@@ -55,7 +55,7 @@ impl Scenario {
         let book = book::Shared::default();
         let (server, stock) = app::server(setup.settings.clone(), &mut random, &book);
         let world = World::of(server, Shared::default(), setup);
-        let count = random.pick(&[1, 2, 3, 6]);
+        let count = random.pick(&[1, 2, 3, 3, 6, 6, 6, 40]);
         let client = |number| {
             let own = Random::new(seed ^ (number as u64 + 1) << 40);
             Client::new(number, book.clone(), own, may_break, bytes_max)
@@ -92,7 +92,8 @@ impl Scenario {
     }
 
     fn play(&mut self) {
-        for _ in 0..self.random.pick(&[40, 150, 600]) {
+        let most = if self.clients.len() > 10 { 60 } else { 600 };
+        for _ in 0..self.random.pick(&[40, 150, 600]).min(most) {
             self.round(false);
             if self.random.percent(10) {
                 for _ in 0..self.random.pick(&[1, 1, 3, 40]) {

@@ -2,7 +2,7 @@
 
 use super::super::Shard;
 use super::feed::{Batch, Step};
-use super::subscriptions::{NONE, Subscription};
+use super::subscriptions::{Circle, NONE, Subscription};
 use crate::limits::LOG_TURN_SUBSCRIPTIONS_MAX;
 use crate::topic::log::Log;
 use crate::topic::{Behind, Missed};
@@ -68,6 +68,10 @@ impl<I: Io> Shard<I> {
                     return self.close(socket, CloseCode::TRY_AGAIN_LATER, "too slow: the topic has gone on");
                 }
                 Served::Missed { log, from, to, reason } => {
+                    // What it does with its subscriptions must not concern what is being sent already.
+                    if let Some(output) = self.output(socket) {
+                        self.outputs.at(output).settle();
+                    }
                     let gap = Gap { topic: log.name(), epoch: log.epoch(), from, to, reason };
                     self.with_handler(socket, |handler, conn| handler.missed(conn, &gap));
                     // What it does with its subscriptions meanwhile is its own; they are looked at anew.
@@ -180,16 +184,9 @@ impl<I: Io> Shard<I> {
     ) {
         let Some(session) = self.table.get(socket).filter(|session| !session.is_closing()) else { return };
         let fanout = &mut self.local.fanout;
-        let Subscription { feed, position, slot, .. } = *fanout.subscriptions.at(number);
-        if slot != socket.slot() || feed == NONE {
-            // The rest of the frame cannot be told any more, so that nothing can follow it.
-            return self.lost(socket);
-        }
         let message = segment.message_at(unsent.start as usize);
         let after = segment.message_at(unsent.end as usize - 1) + 1;
         let left = u64::from(after - message - 1);
-        let was_ready = !fanout.feed(feed).is_behind(position);
-        let end = if was_ready { fanout.feed(feed).next } else { fanout.subscriptions.at(number).cursor };
         fanout.figures.deliveries -= left;
         fanout.figures.delivered_bytes -= u64::from(unsent.end) - segment.end_of(message) as u64;
         let begin = segment.start_of(message);
@@ -197,21 +194,33 @@ impl<I: Io> Shard<I> {
         session.flow.pending(rest.len());
         session.clock.heard = self.local.tick;
         if left > 0 {
-            fanout.subscriptions.at(number).cursor = end - left;
-            if was_ready {
-                let super::Fanout { feeds, subscriptions, .. } = fanout;
-                if let Some(feed) = &mut feeds[feed as usize] {
-                    feed.fall_behind(position, subscriptions);
-                }
-                session.topics.behind += 1;
-                fanout.lags(feed);
-            }
+            fanout.step_back(&mut session.topics, number, left);
         }
         self.io.submit(Op::Send { socket, bytes: Outgoing::Shared(rest), notify: true });
     }
 }
 
 impl super::Fanout {
+    /// So many messages that a subscription was sent have not gone out. It may be gone itself by now, though
+    /// its place is not another's yet.
+    fn step_back(&mut self, of: &mut Circle, number: u32, messages: u64) {
+        let Self { feeds, subscriptions, .. } = self;
+        let subscription = subscriptions.at(number);
+        if subscription.feed == NONE {
+            return;
+        }
+        let (feed_number, position) = (subscription.feed, subscription.position);
+        let Some(feed) = &mut feeds[feed_number as usize] else { return };
+        if feed.is_behind(position) {
+            subscription.cursor -= messages;
+            return;
+        }
+        subscription.cursor = feed.next - messages;
+        feed.fall_behind(position, subscriptions);
+        of.behind += 1;
+        self.lags(feed_number);
+    }
+
     /// The part of a batch before the first message that the subscription is not to get. When it begins with
     /// that very message, the part is empty.
     fn without_left_out(&mut self, number: u32, mut batch: Batch) -> Batch {

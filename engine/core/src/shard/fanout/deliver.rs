@@ -3,14 +3,17 @@
 use super::super::{Local, Shard};
 use super::Fanout;
 use super::feed::{Batch, Feed, Step};
+use super::shells::Shells;
 use crate::limits::BATCH_JOIN_BYTES_MAX;
 use crate::topic::registry::Registry;
 use std::rc::Rc;
+use std::sync::Arc;
 use wsring_io::{Appender, Io, Outgoing};
 
 impl<I: Io> Shard<I> {
     /// Sends what was published, and lets those catch up that have room.
     pub(in crate::shard) fn fan_out(&mut self) {
+        self.local.fanout.shells.collect();
         if !self.holds_back() {
             let mut news = std::mem::take(&mut self.local.fanout.news);
             for number in news.drain(..) {
@@ -25,14 +28,18 @@ impl<I: Io> Shard<I> {
 
     fn send_out(&mut self, number: u32) {
         let Local { fanout, cluster, .. } = &mut self.local;
-        let Some(feed) = &mut fanout.feeds[number as usize] else { return };
+        let Fanout { feeds, shells, .. } = fanout;
+        let Some(feed) = &mut feeds[number as usize] else { return };
         feed.has_news = false;
-        match feed.step(cluster.registry()) {
+        match feed.step(cluster.registry(), shells) {
             Step::Nothing => {}
-            Step::Batch(batch) => {
-                let batch = join(batch, feed, cluster.registry());
-                self.deliver(number, &batch);
-            }
+            Step::Batch(batch) => match join(&batch, feed, cluster.registry(), shells) {
+                None => self.deliver(number, &batch),
+                Some(joined) => {
+                    self.deliver(number, &joined);
+                    self.local.fanout.shells.retire_joint(joined.segment);
+                }
+            },
             Step::Overtaken(oldest) => fanout.overtake(number, oldest, &mut self.table),
         }
         let Local { fanout, cluster, .. } = &mut self.local;
@@ -59,6 +66,9 @@ impl<I: Io> Shard<I> {
                     session.output = self.outputs.open(session.socket) as u32 + 1;
                 }
                 let output = self.outputs.at(session.output as usize - 1);
+                if !output.is_empty() {
+                    output.prepare(&mut self.io);
+                }
                 let segment = Rc::clone(&batch.segment);
                 if output.push_log(Outgoing::Segment { segment, range: batch.range.clone(), tag: member }) {
                     position += 1;
@@ -107,26 +117,26 @@ impl Fanout {
 
 /// A batch that ends with its segment is short where the messages go on in the next one: both are copied
 /// together, once for all who are sent them, rather than sent one after the other to each.
-fn join(batch: Batch, feed: &mut Feed, registry: &Registry) -> Batch {
+fn join(batch: &Batch, feed: &mut Feed, registry: &Registry, shells: &mut Shells) -> Option<Batch> {
     if !feed.has_more(registry) || batch.range.len() > BATCH_JOIN_BYTES_MAX {
-        return batch;
+        return None;
     }
     let before = feed.place();
-    let Step::Batch(more) = feed.step(registry) else { return batch };
+    let Step::Batch(more) = feed.step(registry, shells) else { return None };
     let bytes = batch.range.len() + more.range.len();
     if bytes > BATCH_JOIN_BYTES_MAX || more.first != batch.first + u64::from(batch.messages) {
-        feed.return_to(before);
-        return batch;
+        feed.return_to(before, shells);
+        return None;
     }
     let messages = batch.messages + more.messages;
-    let mut appender = Appender::new(Appender::needed(0) * messages as usize + bytes);
-    for part in [&batch, &more] {
+    let mut appender = shells.joint(Appender::needed(0) * messages as usize + bytes);
+    for part in [batch, &more] {
         let first = part.segment.message_at(part.range.start as usize);
         for number in first..first + part.messages {
             appender.append(&[part.segment.message(number)]);
         }
     }
     appender.seal();
-    let segment = Rc::new(appender.segment().clone());
-    Batch { segment, range: 0..bytes as u32, first: batch.first, messages }
+    let segment = shells.wrap(Arc::clone(appender.segment()));
+    Some(Batch { segment, range: 0..bytes as u32, first: batch.first, messages })
 }

@@ -8,6 +8,7 @@
 //! One that is still sending, or that has just come back, is behind and costs a publish nothing: it is not
 //! even looked at.
 
+use super::shells::Shells;
 use super::subscriptions::{NONE, Subscriptions};
 use crate::topic::Form;
 use crate::topic::log::{Log, Place};
@@ -94,7 +95,7 @@ impl Feed {
     }
 
     /// The next messages for those that are ready; the feed has then sent them out.
-    pub(super) fn step(&mut self, registry: &Registry) -> Step {
+    pub(super) fn step(&mut self, registry: &Registry, shells: &mut Shells) -> Step {
         loop {
             if let Some(piece) = &self.piece {
                 let state = piece.segment.state();
@@ -119,7 +120,7 @@ impl Feed {
             if self.piece.as_ref().is_some_and(|piece| Arc::ptr_eq(&piece.segment, &place.segment)) {
                 return Step::Nothing;
             }
-            self.enter(place);
+            self.enter(place, shells);
         }
     }
 
@@ -139,8 +140,12 @@ impl Feed {
     }
 
     /// Takes steps back.
-    pub(super) fn return_to(&mut self, stand: Stand) {
-        (self.next, self.piece, self.position) = (stand.next, stand.piece, stand.position);
+    pub(super) fn return_to(&mut self, stand: Stand, shells: &mut Shells) {
+        let ahead = std::mem::replace(&mut self.piece, stand.piece);
+        (self.next, self.position) = (stand.next, stand.position);
+        if let Some(ahead) = ahead {
+            shells.retire(ahead.segment);
+        }
     }
 
     /// What comes next lies behind a gap, so that nothing of the present segment does.
@@ -149,10 +154,13 @@ impl Feed {
         if by > self.next { Step::Overtaken(by) } else { Step::Nothing }
     }
 
-    fn enter(&mut self, place: Place) {
+    fn enter(&mut self, place: Place, shells: &mut Shells) {
         let number = (self.next - place.base) as u32;
         self.position = place.segment.start_of(number) as u32;
-        self.piece = Some(Piece { segment: Rc::new(place.segment), base: place.base });
+        let piece = Piece { segment: shells.wrap(place.segment), base: place.base };
+        if let Some(before) = self.piece.replace(piece) {
+            shells.retire(before.segment);
+        }
     }
 
     /// Where a member that is behind goes on, up to what the feed has sent out; `Overtaken` when retention

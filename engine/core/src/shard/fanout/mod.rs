@@ -11,6 +11,7 @@ mod feed;
 mod gather;
 #[cfg(test)]
 mod model;
+mod shells;
 mod subscriptions;
 mod survey;
 
@@ -22,6 +23,7 @@ pub(in crate::shard) use catch_up::Rest;
 use feed::{Feed, NO_FEED};
 use gather::Gathering;
 use hashbrown::{HashMap, HashTable};
+use shells::Shells;
 use std::collections::VecDeque;
 use std::sync::Arc;
 pub(crate) use subscriptions::Circle;
@@ -47,6 +49,8 @@ pub(crate) struct Fanout {
     hungry: Vec<Socket>,
     /// Feeds with members behind.
     lagging: Vec<u32>,
+    /// What segments are wrapped in.
+    shells: Shells,
     /// Messages that single subscriptions are not to get.
     left_out: HashMap<u32, VecDeque<u64>>,
     /// When to look at those that are behind, and after topics.
@@ -79,6 +83,11 @@ impl Fanout {
     /// Logs that have a subscriber here.
     pub(crate) fn logs(&self) -> usize {
         self.by_log.len()
+    }
+
+    /// What the last turn has sent is out, or known not to be.
+    pub(super) fn all_sent(&mut self) {
+        self.subscriptions.rested();
     }
 
     /// Whether a turn has to follow at once.

@@ -1,6 +1,7 @@
 //! Logs, feeds and cursors against the naive way: a queue of its own for every subscriber.
 
 use super::feed::{Batch, Feed, Step};
+use super::shells::Shells;
 use crate::topic::log::Log;
 use crate::topic::registry::Registry;
 use crate::topic::{Behind, Encoding, Form, Framing, Retention, Start, TopicSettings};
@@ -93,6 +94,7 @@ struct Model {
     subscribers: [Option<Subscriber>; SUBSCRIBERS],
     messages: Vec<Message>,
     now: u64,
+    shells: Shells,
 }
 
 impl Model {
@@ -106,7 +108,16 @@ impl Model {
         let settings = TopicSettings { retention, behind: Behind::Skip };
         let log = Log::new("news", 1, Arc::new(settings), false);
         let subscribers = Default::default();
-        Self { registry, log, encoded, feeds: Vec::new(), subscribers, messages: Vec::new(), now: 0 }
+        Self {
+            registry,
+            log,
+            encoded,
+            feeds: Vec::new(),
+            subscribers,
+            messages: Vec::new(),
+            now: 0,
+            shells: Shells::default(),
+        }
     }
 
     fn act(&mut self, step: &Act) {
@@ -189,7 +200,7 @@ impl Model {
             loop {
                 let (_, feed) = &mut self.feeds[number];
                 let (form, before) = (feed.form, feed.next);
-                let (step, first) = match feed.step(&self.registry) {
+                let (step, first) = match feed.step(&self.registry, &mut self.shells) {
                     Step::Nothing => break,
                     Step::Batch(batch) => (Some(batch), before),
                     Step::Overtaken(oldest) => {

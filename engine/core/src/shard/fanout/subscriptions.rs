@@ -46,12 +46,14 @@ impl Default for Circle {
 pub(crate) struct Subscriptions {
     chunks: Vec<Box<[Subscription]>>,
     free: u32,
+    /// Places given up since the last sends: these may still name them.
+    resting: u32,
     count: usize,
 }
 
 impl Default for Subscriptions {
     fn default() -> Self {
-        Self { chunks: Vec::new(), free: NONE, count: 0 }
+        Self { chunks: Vec::new(), free: NONE, resting: NONE, count: 0 }
     }
 }
 
@@ -102,13 +104,22 @@ impl Subscriptions {
 
     /// Frees a place without a look at its circle, which is given up as a whole.
     pub(crate) fn release(&mut self, number: u32) -> Subscription {
-        let free = self.free;
+        let before = std::mem::replace(&mut self.resting, number);
         let place = self.at(number);
         let subscription = *place;
-        (place.feed, place.next) = (NONE, free);
-        self.free = number;
+        (place.feed, place.next) = (NONE, before);
         self.count -= 1;
         subscription
+    }
+
+    /// Every send so far has been heard of: the places that were given up by now are free.
+    #[inline]
+    pub(super) fn rested(&mut self) {
+        let mut number = std::mem::replace(&mut self.resting, NONE);
+        while number != NONE {
+            let free = std::mem::replace(&mut self.free, number);
+            number = std::mem::replace(&mut self.at(number).next, free);
+        }
     }
 
     fn grow(&mut self) {
@@ -147,6 +158,10 @@ mod tests {
             all.remove(&mut of, *number);
         }
         assert_eq!(circle(&mut all, &of), [2499]);
+        let fresh = all.add(&mut of, one(5));
+        assert!(!numbers.contains(&fresh), "places that are being sent to are not used again");
+        all.remove(&mut of, fresh);
+        all.rested();
         let again = all.add(&mut of, one(7));
         assert!(numbers.contains(&again), "places are used again");
         assert_eq!(circle(&mut all, &of), [7, 2499]);

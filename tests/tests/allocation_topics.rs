@@ -1,0 +1,170 @@
+//! Publishing asks the heap for nothing once it is warm: neither the thread that publishes nor the shard
+//! that delivers.
+
+#![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use wsring::{Conn, Handler, Kind, Message, Topic};
+use wsring_tests::heap::{Counting, asked_by_this_thread};
+use wsring_tests::wire::{self, BINARY, Frame};
+use wsring_tests::{Peer, Served, serve, settings};
+
+#[global_allocator]
+static HEAP: Counting = Counting;
+
+const MESSAGES: usize = 100_000;
+const PAYLOAD: [u8; 100] = [b'x'; 100];
+const FRAME_BYTES: usize = PAYLOAD.len() + 2;
+/// More than a topic keeps, twice over.
+const WARM_UP_MESSAGES: usize = 25_000;
+
+/// What the shard's thread had asked for when it saw the latest message.
+static ASKED: AtomicU64 = AtomicU64::new(0);
+
+/// Is subscribed to every topic.
+struct Subscriber(Vec<Topic>);
+
+impl Handler for Subscriber {
+    fn open(&mut self, conn: &mut Conn<'_>) {
+        for topic in &self.0 {
+            conn.subscribe(topic);
+        }
+    }
+
+    fn message(&mut self, _: &mut Conn<'_>, _: Message<'_>) {}
+}
+
+/// Publishes what arrives to every topic, unless it is a question, which is answered.
+struct Publisher(Vec<Topic>);
+
+impl Handler for Publisher {
+    fn message(&mut self, conn: &mut Conn<'_>, message: Message<'_>) {
+        ASKED.store(asked_by_this_thread(), Ordering::SeqCst);
+        if message.payload() == b"?" {
+            let _ = conn.send(message);
+            return;
+        }
+        for topic in &self.0 {
+            conn.publish(topic, message.kind(), message.payload());
+        }
+    }
+}
+
+/// A way to publish.
+#[derive(Clone, Copy)]
+struct Traffic {
+    subscribers: usize,
+    /// All of which every subscriber is subscribed to, and every message is published to.
+    topics: usize,
+    /// Messages that are published before any is waited for.
+    burst: usize,
+    /// Published by the test's own thread, not by a connection of the shard.
+    is_foreign: bool,
+}
+
+struct Stage {
+    traffic: Traffic,
+    server: Served,
+    topics: Vec<Topic>,
+    publisher: Peer,
+    subscribers: Vec<Peer>,
+    /// What publishing has cost this thread.
+    asked_here: u64,
+}
+
+impl Stage {
+    fn new(traffic: Traffic) -> Self {
+        let mut topics: Vec<Topic> = Vec::new();
+        let server = serve(settings(), |server| {
+            topics =
+                (0..traffic.topics).map(|number| server.topic(&format!("t/{number}")).unwrap()).collect();
+            let (heard, said) = (topics.clone(), topics.clone());
+            server
+                .websocket("/hear", move |upgrade| upgrade.accept(Subscriber(heard.clone())))
+                .websocket("/say", move |upgrade| upgrade.accept(Publisher(said.clone())))
+        });
+        let publisher = Peer::open(server.address(), "/say");
+        let subscribers = (0..traffic.subscribers).map(|_| Peer::open(server.address(), "/hear")).collect();
+        let mut stage = Self { traffic, server, topics, publisher, subscribers, asked_here: 0 };
+        // The shard has opened all of them once it answers.
+        stage.asked();
+        stage
+    }
+
+    fn round(&mut self, pipelined: &[u8]) {
+        if self.traffic.is_foreign {
+            let before = asked_by_this_thread();
+            for _ in 0..self.traffic.burst {
+                for topic in &self.topics {
+                    topic.publish(Kind::Binary, &PAYLOAD);
+                }
+            }
+            self.asked_here += asked_by_this_thread() - before;
+        } else {
+            self.publisher.send(pipelined);
+        }
+        let bytes = FRAME_BYTES * self.traffic.burst * self.traffic.topics;
+        for subscriber in &mut self.subscribers {
+            let heard = subscriber.bytes(bytes);
+            let frame = Frame::new(BINARY, PAYLOAD);
+            assert_eq!(wire::parse(&heard[bytes - FRAME_BYTES..]), Some((frame, FRAME_BYTES)));
+        }
+    }
+
+    /// So many messages to each topic.
+    fn publish(&mut self, messages: usize) {
+        let pipelined = wire::message(BINARY, &PAYLOAD).repeat(self.traffic.burst);
+        for _ in 0..messages.div_ceil(self.traffic.burst) {
+            self.round(&pipelined);
+        }
+    }
+
+    /// What the shard has asked for so far.
+    fn asked(&mut self) -> u64 {
+        self.publisher.send_message(BINARY, b"?");
+        self.publisher.echoed(b"?");
+        ASKED.load(Ordering::SeqCst)
+    }
+}
+
+/// What the shard, and this thread, ask the heap for while 100,000 messages are published.
+#[track_caller]
+fn check(traffic: Traffic) {
+    // There is one place for the count, so the tests of this file take turns.
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut stage = Stage::new(traffic);
+    stage.publish(WARM_UP_MESSAGES);
+    let before = stage.asked();
+    stage.asked_here = 0;
+    stage.publish(MESSAGES / traffic.topics);
+    let asked = stage.asked() - before;
+    assert_eq!((asked, stage.asked_here), (0, 0), "by the shard, and by the publishing thread");
+    assert_eq!(stage.server.count() as usize, traffic.subscribers + 1);
+}
+
+#[test]
+fn one_message_a_turn() {
+    check(Traffic { subscribers: 2, topics: 1, burst: 1, is_foreign: false });
+}
+
+#[test]
+fn many_messages_a_turn() {
+    check(Traffic { subscribers: 8, topics: 1, burst: 50, is_foreign: false });
+}
+
+#[test]
+fn many_topics_a_turn() {
+    check(Traffic { subscribers: 8, topics: 5, burst: 4, is_foreign: false });
+}
+
+#[test]
+fn one_message_from_another_thread() {
+    check(Traffic { subscribers: 2, topics: 1, burst: 1, is_foreign: true });
+}
+
+#[test]
+fn many_messages_from_another_thread() {
+    check(Traffic { subscribers: 8, topics: 2, burst: 50, is_foreign: true });
+}
