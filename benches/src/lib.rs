@@ -2,7 +2,9 @@
 //!
 //! The programs stand in `src/bin`: `floor` (the limit: a bare ring that echoes), `load` (the client),
 //! `compare` (runs servers in turn and says what a message costs each), and `rival-*` (other people's
-//! libraries as echo servers, behind the feature `rivals`). `README.md` says how to use them.
+//! libraries as echo servers, behind the feature `rivals`). Others measure what topics cost by themselves, each
+//! with servers of its own (`topics-server`): `stalled`, `topics-cost`, `fanout-shards`. `README.md` says how to
+//! use them.
 
 pub mod client;
 pub mod comparison;
