@@ -35,7 +35,7 @@ pub struct Account {
     pub faults: u64,
 }
 
-/// See the [module](self).
+/// What a run came to.
 #[derive(Debug)]
 pub struct Outcome {
     pub(super) policy: Policy,

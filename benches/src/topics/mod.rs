@@ -7,7 +7,7 @@
 //! * `/many`: on a message with the numbers FIRST, STEP and COUNT (four bytes each, little-endian) makes so many
 //!   subscriptions to the topics that the command `topics` has made, and sends the message back.
 //!
-//! Commands are those of [`Command`]. Read [`serve`] first.
+//! Commands are those of `Command`. Read [`serve`] first.
 
 mod burst;
 mod handlers;
