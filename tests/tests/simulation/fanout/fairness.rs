@@ -21,7 +21,8 @@ impl Handler for Subscriber {
 fn begin(topics: usize) -> (World, Probe, Vec<Topic>) {
     let settings = Settings { ping_interval: None, ..Settings::default() };
     let server = Server::new().settings(settings.clone());
-    let topics: Vec<Topic> = (0..topics).map(|number| server.topic(&number.to_string()).unwrap()).collect();
+    let topics: Vec<Topic> =
+        (0..topics).map(|number| server.topic(&number.to_string()).expect("a name")).collect();
     let of = topics.clone();
     let server = server.websocket("/", move |upgrade| upgrade.accept(Subscriber(of.clone())));
     let mut world = World::of(server, Shared::default(), Setup { settings, ..Setup::default() });
