@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Everything that must hold, in named steps:
 #
-#   ./ci.sh                  all steps in order; stops at the first that fails
+#   ./ci.sh                  all steps of the first list in order; stops at the first that fails
 #   ./ci.sh test sim         these steps
 #
 #   fmt           the formatter has nothing to change
@@ -14,6 +14,11 @@
 #   sim           whole servers in the seeded simulation, with fresh seeds
 #   bench-smoke   every benchmark once, with its answer checked; its figures mean nothing
 #
+# and, only when it is named:
+#
+#   soak          ten minutes of everything that clients do to a server, with WSRING_SOAK_SECONDS longer or shorter;
+#                 the step test has twelve seconds of it
+#
 # Needs cargo, python3 with venv, node and npm. Installs Chromium with apt (as root or by sudo), Python and Node
 # packages below target/ and tests/. Servers listen on free ports of 127.0.0.1 and end with the script; what they
 # and the steps said is kept below target/ci/.
@@ -22,10 +27,12 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 STEPS=(fmt lint test loom conformance browser sim bench-smoke)
+STEPS_ON_REQUEST=(soak)
 TARGET="${CARGO_TARGET_DIR:-target}"
 BIN="$TARGET/release"
 LOGS="$TARGET/ci"
 SEEDS="${WSRING_SIM_SEEDS:-3000}"
+SOAK_SECONDS="${WSRING_SOAK_SECONDS:-600}"
 ADAPTER=wsring/tokio-uring
 LISTEN_SECONDS_MAX=20
 STOP_SECONDS_MAX=20
@@ -44,7 +51,10 @@ main() {
   local steps=("$@") step
   [ $# -gt 0 ] || steps=("${STEPS[@]}")
   for step in "${steps[@]}"; do
-    [[ " ${STEPS[*]} " == *" $step "* ]] || { echo "no step is called $step; there are: ${STEPS[*]}" >&2; exit 2; }
+    [[ " ${STEPS[*]} ${STEPS_ON_REQUEST[*]} " == *" $step "* ]] || {
+      echo "no step is called $step; there are: ${STEPS[*]} ${STEPS_ON_REQUEST[*]}" >&2
+      exit 2
+    }
   done
   mkdir -p "$LOGS"
   for step in "${steps[@]}"; do
@@ -184,6 +194,10 @@ step_bench-smoke() {
   cargo build --release -p wsring --example echo
   cargo build --release -p wsring-benches --bin floor --bin load --bin compare
   "$BIN/compare" floor wsring --rounds 1 --warmup 0.2 --seconds 0.5 --connections 20 --payload 20 --verify
+}
+
+step_soak() {
+  SOAK_SECONDS="$SOAK_SECONDS" cargo test --release -p wsring-tests --test soak -- --nocapture
 }
 
 build_servers() {

@@ -21,7 +21,7 @@ impl Led {
     /// It is not there; the text says how to build it.
     pub fn start(name: &str, arguments: &[String]) -> io::Result<Self> {
         let own = std::env::current_exe()?;
-        let program = own.parent().unwrap_or(Path::new(".")).join(name);
+        let program = own.parent().unwrap_or_else(|| Path::new(".")).join(name);
         let mut process = Command::new(&program)
             .args(arguments)
             .stdin(Stdio::piped())

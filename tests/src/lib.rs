@@ -6,6 +6,7 @@
 //! * [`heap`] counts what the program allocates, by thread and in all.
 
 pub mod binary;
+pub mod events;
 pub mod heap;
 pub mod peer;
 pub mod process;

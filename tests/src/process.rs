@@ -59,6 +59,18 @@ impl Process {
         self.child.try_wait().expect("a child")
     }
 
+    /// Memory that is its alone and was written to (proc_pid_smaps(5)).
+    ///
+    /// # Panics
+    /// When it is gone.
+    pub fn private_bytes(&self) -> u64 {
+        let path = format!("/proc/{}/smaps_rollup", self.child.id());
+        let rollup = std::fs::read_to_string(&path).unwrap_or_else(|cause| panic!("{path}: {cause}"));
+        let line = rollup.lines().find_map(|line| line.strip_prefix("Private_Dirty:"));
+        let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+        1024 * kibibytes.expect("smaps_rollup tells Private_Dirty")
+    }
+
     /// Processor time so far, all threads together.
     ///
     /// # Panics

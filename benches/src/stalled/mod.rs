@@ -24,6 +24,8 @@ use std::time::Duration;
 const TOPIC: &str = "prices";
 /// A server looks four times a second for those that are too slow.
 const LOOKED: Duration = Duration::from_millis(400);
+/// After this a server sleeps, and its account is complete.
+const REST: Duration = Duration::from_millis(5);
 /// The kernel holds less than this for one that does not read, however it is set up.
 const KERNEL_BYTES_MAX: u64 = 16 << 20;
 
@@ -82,6 +84,15 @@ struct Side {
     crowd: Crowd,
 }
 
+/// What came of one slice.
+#[derive(Debug)]
+struct Slice {
+    /// From when a message was due to when it was read, at those who keep reading.
+    latency: Histogram<u64>,
+    /// The server's CPU time for one message to all, in nanoseconds.
+    cpu_per_message: f64,
+}
+
 /// What a server uses.
 #[derive(Clone, Copy, Debug)]
 struct Memory {
@@ -103,6 +114,15 @@ impl Side {
             receive_buffer: options.receive_buffer,
         };
         Ok(Self { crowd: Crowd::connect(port, TOPIC, setup)?, server })
+    }
+
+    fn slice(&mut self, options: &Options) -> io::Result<Slice> {
+        let pid = self.server.pid();
+        let (cpu, published) = (proc::cpu_nanoseconds(pid)?, self.crowd.published);
+        let latency = self.crowd.run_for(options.slice, options.rate)?;
+        std::thread::sleep(REST);
+        let cpu = proc::cpu_nanoseconds(pid)? - cpu;
+        Ok(Slice { latency, cpu_per_message: cpu as f64 / (self.crowd.published - published) as f64 })
     }
 
     fn memory(&mut self) -> io::Result<Memory> {
@@ -181,22 +201,22 @@ pub fn round(options: &Options, policy: Policy) -> io::Result<Outcome> {
         closed_at,
         accounts,
         healthy,
-        kept_messages: (options.retention_bytes / (options.payload + RECORD_BYTES)) as u64,
+        // A log drops an eighth at a time.
+        kept_messages: (options.retention_bytes / (options.payload + RECORD_BYTES)) as u64 * 7 / 8,
         slices,
     })
 }
 
-/// Slices in turn, forth and back: how long messages took with stalled ones, and without.
-fn slices(options: &Options, stalls: &mut Side, control: &mut Side) -> io::Result<Vec<[Histogram<u64>; 2]>> {
+/// Slices in turn, forth and back, with stalled ones and without.
+fn slices(options: &Options, stalls: &mut Side, control: &mut Side) -> io::Result<Vec<[Slice; 2]>> {
     let mut all = Vec::new();
     for slice in 0..options.slices {
-        let run = |side: &mut Side| side.crowd.run_for(options.slice, options.rate);
         all.push(if slice % 2 == 0 {
-            let with = run(stalls)?;
-            [with, run(control)?]
+            let with = stalls.slice(options)?;
+            [with, control.slice(options)?]
         } else {
-            let without = run(control)?;
-            [run(stalls)?, without]
+            let without = control.slice(options)?;
+            [stalls.slice(options)?, without]
         });
     }
     Ok(all)

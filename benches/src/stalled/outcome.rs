@@ -1,8 +1,8 @@
 //! What came of a round, and which bounds hold.
 
+use super::Slice;
 use crate::comparison::summary::Spread;
 use crate::topics::{Figures, Policy};
-use hdrhistogram::Histogram;
 use std::fmt;
 
 /// What a stalled subscriber may cost beside what the topic keeps.
@@ -56,7 +56,7 @@ pub struct Outcome {
     /// Messages that a log keeps at least.
     pub(super) kept_messages: u64,
     /// Of each pair of slices, with stalled ones and without.
-    pub(super) slices: Vec<[Histogram<u64>; 2]>,
+    pub(super) slices: Vec<[Slice; 2]>,
 }
 
 /// A claim, what was found, and whether it holds.
@@ -80,7 +80,7 @@ impl fmt::Display for Bound {
 impl Outcome {
     /// All of them.
     pub fn bounds(&self) -> Vec<Bound> {
-        let mut bounds = vec![self.memory(), self.memory_beside_logs(), self.latency(), self.undisturbed()];
+        let mut bounds = vec![self.memory(), self.latency(), self.undisturbed()];
         bounds.extend(match self.policy {
             Policy::Close => vec![self.told_why(), self.closed_count()],
             Policy::Skip | Policy::Latest => vec![self.announced(), self.counted()],
@@ -97,10 +97,12 @@ impl Outcome {
             (self.growth(|figures| figures.heap_bytes), self.growth(|figures| figures.retained_bytes));
         let bound = self.retention_bytes as f64 + STALLED_BYTES_MAX * self.stalled as f64;
         let private = |side: usize| (self.after[side].1 as i64 - self.before[side].1 as i64) / 1024;
+        let each = (heap - logs) as f64 / self.stalled.max(1) as f64;
         Bound {
             claim: "the heap grows by what the topic keeps and 64 B per stalled subscriber at most",
             found: format!(
-                "{heap:+} B, the logs by {logs:+} B; bound {bound:.0} B (private memory {:+} KiB, without stalled ones {:+} KiB)",
+                "{heap:+} B, bound {bound:.0} B; the logs {logs:+} B, the rest {each:+.0} B per stalled \
+                 subscriber; private memory {:+} KiB, without stalled ones {:+} KiB",
                 private(0),
                 private(1)
             ),
@@ -108,34 +110,24 @@ impl Outcome {
         }
     }
 
-    fn memory_beside_logs(&self) -> Bound {
-        let beside =
-            self.growth(|figures| figures.heap_bytes) - self.growth(|figures| figures.retained_bytes);
-        let each = beside as f64 / self.stalled.max(1) as f64;
-        Bound {
-            claim: "beside the logs it grows by 64 B per stalled subscriber at most",
-            found: format!("{each:+.1} B"),
-            holds: each <= STALLED_BYTES_MAX,
-        }
-    }
-
     fn latency(&self) -> Bound {
-        let at = |histogram: &Histogram<u64>, quantile| histogram.value_at_quantile(quantile) as f64;
+        let at = |slice: &Slice, quantile| slice.latency.value_at_quantile(quantile) as f64 / 1000.0;
         let ratio = Spread::of(self.slices.iter().map(|[with, without]| at(with, 0.99) / at(without, 0.99)));
-        let over = |side: usize, quantile| {
-            Spread::of(self.slices.iter().map(|pair| at(&pair[side], quantile) / 1000.0)).median
+        let over = |side: usize, figure: &dyn Fn(&Slice) -> f64| {
+            Spread::of(self.slices.iter().map(|pair| figure(&pair[side]))).median
         };
+        let both =
+            |figure: &dyn Fn(&Slice) -> f64| format!("{:.0} and {:.0} us", over(0, figure), over(1, figure));
         Bound {
             claim: "p99 of those who read is at most 1.2 of that without stalled ones",
             found: format!(
-                "{:.2} ({:.2} to {:.2}); p50 {:.0} and {:.0} us, p99 {:.0} and {:.0} us",
+                "{:.2} ({:.2} to {:.2}); p99 {}, p50 {}, the server's CPU time per message to all {}",
                 ratio.median,
                 ratio.min,
                 ratio.max,
-                over(0, 0.5),
-                over(1, 0.5),
-                over(0, 0.99),
-                over(1, 0.99)
+                both(&|slice| at(slice, 0.99)),
+                both(&|slice| at(slice, 0.5)),
+                both(&|slice| slice.cpu_per_message / 1000.0)
             ),
             holds: ratio.median <= RATIO_MAX,
         }

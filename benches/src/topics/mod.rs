@@ -4,8 +4,8 @@
 //! * `/subscribe/{topic}`: subscribes; a gap is told as text, `gap FROM TO`.
 //! * `/publish/{topic}`: publishes what comes.
 //! * `/own`: subscribes to a topic of its own and publishes to it, so that what comes goes back.
-//! * `/many`: on a message with the numbers FIRST and COUNT (four bytes each, little-endian) subscribes to so
-//!   many of the topics that the command `topics` has made, and sends the message back.
+//! * `/many`: on a message with the numbers FIRST, STEP and COUNT (four bytes each, little-endian) makes so many
+//!   subscriptions to the topics that the command `topics` has made, and sends the message back.
 //!
 //! Commands are those of [`Command`]. Read [`serve`] first.
 

@@ -1,13 +1,13 @@
 //! A server, and clients that are asked for less than a test has to say.
 
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
+use wsring_tests::Peer;
+pub(crate) use wsring_tests::events::{Event, Stream};
 use wsring_tests::peer::{Answer, handshake};
 use wsring_tests::process::Process;
-use wsring_tests::{PATIENCE, Peer};
 
 /// A server on two shards with further flags.
 pub(crate) fn server(flags: &[&str]) -> Process {
@@ -107,64 +107,4 @@ pub(crate) fn ask_in_vain(peer: &mut Peer, command: &Value) -> String {
 /// The next message, which is JSON.
 pub(crate) fn next(peer: &mut Peer) -> Value {
     serde_json::from_str(&peer.text()).unwrap()
-}
-
-/// A client of an event stream.
-pub(crate) struct Stream(BufReader<TcpStream>);
-
-/// What a browser would make an event of.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Event {
-    pub(crate) id: String,
-    pub(crate) name: String,
-    pub(crate) data: String,
-}
-
-impl Stream {
-    /// Asks for events and gets a stream.
-    pub(crate) fn open(address: SocketAddr, path: &str, more: &str) -> Self {
-        let mut stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let head =
-            format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nAccept: text/event-stream\r\n{more}\r\n");
-        stream.write_all(head.as_bytes()).unwrap();
-        let mut reader = BufReader::new(stream);
-        let mut lines = Vec::new();
-        loop {
-            let mut line = String::new();
-            reader.read_line(&mut line).unwrap();
-            if line == "\r\n" {
-                break;
-            }
-            lines.push(line.trim_end().to_ascii_lowercase());
-        }
-        assert_eq!(lines[0], "http/1.1 200 ok");
-        for expected in ["content-type: text/event-stream", "cache-control: no-store"] {
-            assert!(lines.iter().any(|line| line == expected), "{expected} is not in {lines:?}");
-        }
-        Self(reader)
-    }
-
-    /// The next event; `None` at the end of the stream.
-    pub(crate) fn event(&mut self) -> Option<Event> {
-        let mut event = Event::default();
-        let mut data = Vec::new();
-        loop {
-            let mut line = String::new();
-            if self.0.read_line(&mut line).unwrap() == 0 {
-                return None;
-            }
-            let line = line.trim_end_matches('\n');
-            if line.is_empty() && !data.is_empty() {
-                event.data = data.join("\n");
-                return Some(event);
-            }
-            match line.split_once(": ").unwrap_or((line, "")) {
-                ("id", id) => event.id = id.to_owned(),
-                ("event", name) => event.name = name.to_owned(),
-                ("data" | "data:", line) => data.push(line.to_owned()),
-                _ => {}
-            }
-        }
-    }
 }

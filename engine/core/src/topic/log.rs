@@ -135,7 +135,14 @@ impl Log {
             state.find_patterns(&self.name, registry);
         }
         for pattern in state.patterns.iter().flatten() {
-            let news = pattern.append(&mut pattern.lock(), &publication, registry);
+            let mut its_state = pattern.lock();
+            // Its last subscriber may have left since it was found. Then it has been cleared, or will be when
+            // this lock is free; what is appended after that would stay.
+            if pattern.subscribers() == 0 {
+                continue;
+            }
+            let news = pattern.append(&mut its_state, &publication, registry);
+            drop(its_state);
             subscribers += pattern.subscribers() as usize;
             if news != 0 {
                 tell(pattern, news);

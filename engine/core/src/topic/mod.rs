@@ -11,6 +11,8 @@ pub(crate) mod log;
 mod name;
 mod patterns;
 mod publisher;
+#[cfg(test)]
+mod races;
 pub(crate) mod registry;
 mod settings;
 mod stream;

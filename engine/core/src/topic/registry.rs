@@ -296,7 +296,12 @@ impl Registry {
             *from = (*from + 1) % SHELVES;
             let before = shelf.len();
             looked_at += before;
-            shelf.retain(|log| log.look_after(self) || Arc::strong_count(log) > 1);
+            shelf.retain(|log| {
+                // Asked first: whoever holds it may publish after the look and then let go of it. Once nobody
+                // does, nobody can before the shelf is free.
+                let is_held = Arc::strong_count(log) > 1;
+                log.look_after(self) || is_held
+            });
             self.topics.fetch_sub(before - shelf.len(), Ordering::Relaxed);
             if shelf.len() < shelf.capacity() / 4 {
                 shelf.shrink_to_fit(|log| self.hasher.hash_one(log.name()));
