@@ -20,7 +20,7 @@ fn of_two_that_share_a_bit_one_may_leave() {
     const SHARDS: usize = 70;
     let settings = Settings { ping_interval: None, placement: Placement::ReusePort, ..Settings::default() };
     let server = Server::new().settings(settings.clone());
-    let topic = server.topic("news").unwrap();
+    let topic = server.topic("news").expect("a name");
     let of = topic.clone();
     let server = server.websocket("/", move |upgrade| upgrade.accept(Subscriber(of.clone())));
     let setup = Setup { settings, shards: SHARDS, ..Setup::default() };
