@@ -25,7 +25,9 @@ pub(crate) fn serve(options: &Config, access: Access) -> Result<(), Box<dyn std:
     let (stopper, drain) = (running.stopper(), options.drain());
     std::thread::spawn(move || {
         let mut received = signals.forever();
-        tracing::info!(signal = received.next(), "stopping");
+        // Not within the macro, which evaluates nothing when RUST_LOG leaves this level out.
+        let signal = received.next();
+        tracing::info!(signal, "stopping");
         app.begin_drain();
         stopper.begin_stop(drain);
         received.next();

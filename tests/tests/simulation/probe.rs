@@ -31,7 +31,11 @@ pub(crate) fn world(settings: Settings) -> World {
 impl Probe {
     /// Connects and says nothing.
     pub(crate) fn connect(world: &mut World) -> Self {
-        let (peer, began) = (world.network.peer(0), world.now());
+        Self::connect_to(world, 0)
+    }
+
+    fn connect_to(world: &mut World, shard: usize) -> Self {
+        let (peer, began) = (world.network.peer(shard), world.now());
         let probe = Self {
             peer,
             seen: Vec::new(),
@@ -48,7 +52,12 @@ impl Probe {
 
     /// Connects and opens a WebSocket.
     pub(crate) fn open(world: &mut World, target: &str) -> Self {
-        let mut probe = Self::connect(world);
+        Self::open_at(world, 0, target)
+    }
+
+    /// At the listener of one of the shards.
+    pub(crate) fn open_at(world: &mut World, shard: usize, target: &str) -> Self {
+        let mut probe = Self::connect_to(world, shard);
         probe.write(handshake(target).as_bytes());
         world.settle();
         probe.read(world.now());

@@ -46,7 +46,9 @@ struct State {
     /// Shards with subscribers, a bit each.
     listeners: u64,
     /// How many shards those are.
-    listening: u32,
+    listening: u16,
+    /// One of them shares its bit with another shard.
+    shares_bits: bool,
     /// For which patterns `patterns` was found.
     patterns_as_of: u32,
     streams: Option<Box<Streams>>,
@@ -182,6 +184,7 @@ impl Log {
         if is_first {
             state.listeners |= bit(shard);
             state.listening += 1;
+            state.shares_bits |= shard >= SHARD_BITS;
         }
         let next = state.next;
         let streams = state.streams.get_or_insert_default();
@@ -215,10 +218,10 @@ impl Log {
         let mut state = self.lock();
         if is_last {
             state.listening -= 1;
-            // A bit that several shards share stays until none of them listens.
+            // Where bits may be shared they stay until no shard listens.
             if state.listening == 0 {
-                state.listeners = 0;
-            } else if state.listening < SHARD_BITS as u32 {
+                (state.listeners, state.shares_bits) = (0, false);
+            } else if !state.shares_bits {
                 state.listeners &= !bit(shard);
             }
         }

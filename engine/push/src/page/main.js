@@ -5,4 +5,6 @@ import './topics.js';
 import './snippets.js';
 import './raw.js';
 
+// Shown when it is whole, so that nothing moves below the reader's eyes.
+document.querySelector('main').hidden = false;
 watch();

@@ -6,6 +6,8 @@ mod app;
 mod book;
 mod checking;
 mod client;
+mod fairness;
+mod shards;
 
 use crate::app::Shared;
 use crate::random::Random;

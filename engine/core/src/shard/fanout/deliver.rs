@@ -61,7 +61,8 @@ impl<I: Io> Shard<I> {
                 position += 1;
                 continue;
             };
-            if session.takes_messages() {
+            // Where other topics wait for their turn, this one gets in line.
+            if session.takes_messages() && !session.topics.is_hungry {
                 if session.output == 0 {
                     session.output = self.outputs.open(session.socket) as u32 + 1;
                 }
