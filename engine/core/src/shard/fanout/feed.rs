@@ -180,7 +180,7 @@ impl Feed {
         };
         // What the feed has not sent out yet is left to it.
         let state = place.segment.state();
-        let messages = u64::from(state.messages).min(self.next - place.base) as u32;
+        let messages = u64::from(state.messages).min(self.next.saturating_sub(place.base)) as u32;
         let end = place.segment.start_of(messages) as u32;
         batch(&Rc::new(place.segment), place.base, cursor, end)
     }
