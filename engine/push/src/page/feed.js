@@ -151,10 +151,10 @@ export class Feed {
     this.#timer = setTimeout(() => this.connect(), wait);
   }
 
-  /** A browser does not tell why a handshake failed; a plain request is answered for the same reasons. */
+  /** A browser does not tell why a handshake failed; an empty batch is refused for the same reasons, origin included. */
   async #whyRefused() {
     try {
-      const response = await ask('ws', { signal: AbortSignal.timeout(PATIENCE_MS) });
+      const response = await ask('publish', { method: 'POST', body: '[]', signal: AbortSignal.timeout(PATIENCE_MS) });
       if ((response.status === 401 || response.status === 403) && this.state === 'waiting') {
         return this.#become('refused', `refused: ${await refusal(response)}`);
       }
