@@ -181,7 +181,7 @@ step_browser() {
   start_server
   start_testee
   node tests/browser/browser.mjs --url "http://127.0.0.1:$SERVER_PORT" \
-    --testee "http://127.0.0.1:$TESTEE_PORT" --screenshots "$TARGET/browser"
+    --testee "http://127.0.0.1:$TESTEE_PORT" --server "$BIN/wsring" --screenshots "$TARGET/browser"
   stop_in_order server
 }
 

@@ -73,6 +73,9 @@ test('token: a wrong one is refused with the reason, a better one taken', () => 
   await reads(page, '#token-said', 'The server says');
   await subscribe(page, 'news');
   await reads(page, '#feed-state[data-state=refused]', 'refused: ');
+  await subscribe(page, 'news');
+  await reads(page, '#feed-state[data-state=refused]', 'refused: ');
+  equal(await page.locator('#subscriptions tbody tr').count(), 1, 'subscriptions');
   await use(page, tokenOf({ subscribe: 'news' }));
   await reads(page, '#subscriptions td', 'subscribed');
   await reads(page, '#watch[data-state=failed]', 'they want a token');

@@ -185,7 +185,8 @@ fn the_protocol_core_asks_nobody() {
 #[test]
 fn files_and_functions_are_short() {
     let files = sources(&[".rs"]);
-    let long = files.iter().filter(|file| file.text.lines().count() > FILE_LINES_MAX);
+    let scripts = sources(&[".py", ".mjs", ".js", ".css", ".html"]);
+    let long = files.iter().chain(&scripts).filter(|file| file.text.lines().count() > FILE_LINES_MAX);
     none("a file that is too long", long.map(|file| format!("{}: {}", file.path, file.text.lines().count())));
     let functions = files.iter().flat_map(|file| {
         let long = functions(&file.text).into_iter().filter(|function| function.lines > FUNCTION_LINES_MAX);
@@ -199,7 +200,7 @@ fn files_and_functions_are_short() {
 #[test]
 fn nothing_unfinished_is_left() {
     let markers: Vec<String> = MARKERS.iter().map(|parts| parts.concat()).collect();
-    let files = sources(&[".rs", ".py", ".mjs", ".html", ".sh", ".md", ".toml"]);
+    let files = sources(&[".rs", ".py", ".mjs", ".js", ".css", ".html", ".sh", ".md", ".toml"]);
     none(
         "a marker of unfinished work",
         lines(&files, |_, line| {
@@ -215,7 +216,7 @@ fn nothing_unfinished_is_left() {
 #[test]
 fn no_path_of_one_machine_stands_in_the_project() {
     let paths: Vec<String> = MACHINE_PATHS.iter().map(|parts| parts.concat()).collect();
-    let files = sources(&[".rs", ".py", ".mjs", ".html", ".sh", ".md", ".toml"]);
+    let files = sources(&[".rs", ".py", ".mjs", ".js", ".css", ".html", ".sh", ".md", ".toml"]);
     none(
         "a path of one machine",
         lines(&files, |_, line| {

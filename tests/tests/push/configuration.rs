@@ -1,8 +1,10 @@
 //! The command line, files and variables of the built server.
 
 use super::support::File;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Output, Stdio};
 use wsring_tests::binary::wsring;
+use wsring_tests::wait_until;
 
 fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     let mut command = Command::new(wsring());
@@ -105,4 +107,22 @@ fn a_port_that_is_taken_ends_the_start_with_1() {
     let output = run(&["serve", "--listen", &address, "--shards", "1"], &[]);
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
     assert!(said(&output).contains("Another program listens there"), "{}", said(&output));
+}
+
+/// What is left out of the log still happens, waiting for a signal above all.
+#[test]
+fn a_server_that_logs_only_errors_serves() {
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut command = Command::new(wsring());
+    command.args(["serve", "--shards", "1", "--listen", &address.to_string()]).env("RUST_LOG", "error");
+    let mut child = command.stdin(Stdio::null()).spawn().unwrap();
+    wait_until("the server to listen or end", || {
+        TcpStream::connect(address).is_ok() || child.try_wait().unwrap().is_some()
+    });
+    // It would end some milliseconds after it listens.
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let ended = child.try_wait().unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(ended, None);
 }

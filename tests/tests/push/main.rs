@@ -9,6 +9,7 @@ mod events;
 mod figures;
 mod http;
 mod limits;
+mod page;
 mod resume;
 mod socket;
 mod support;

@@ -25,7 +25,7 @@ export class Feed {
   #listener;
   #socket = null;
   #answers = new Map(); // id -> what to call with the answer
-  #queue = []; // commands that wait for a connection
+  #queue = []; // commands that wait for a connection: { send, lost }
   #attempts = 0;
   #timer;
   #id = 0;
@@ -39,7 +39,8 @@ export class Feed {
     const isPattern = topic.split('/').some(level => level === '+' || level === '#');
     const known = this.subscriptions.get(topic);
     if (known && known.state !== 'refused') {
-      return this.#listener.note(`${topic} is subscribed already`, 'note');
+      this.#listener.note(`${topic} is subscribed already`, 'note');
+      return this.connect();
     }
     const subscription = { topic, isPattern, begin, state: 'asked', epoch: null, next: null, arrived: 0, missed: 0 };
     this.subscriptions.set(topic, subscription);
@@ -60,6 +61,12 @@ export class Feed {
    */
   publish(topic, json, answered) {
     this.#command('publish', `"topic":${JSON.stringify(topic)},"data":${json}`, answered, answered);
+  }
+
+  /** Whether messages of a topic arrive, by its own name or a pattern. */
+  follows(topic) {
+    const fits = ({ topic: name, isPattern, state }) => state === 'live' && (isPattern ? standsFor(name, topic) : name === topic);
+    return [...this.subscriptions.values()].some(fits);
   }
 
   /** Bytes that the browser has not sent yet. */
@@ -102,8 +109,8 @@ export class Feed {
     const socket = this.#socket;
     this.#socket = null;
     socket?.close(1000);
-    this.#queue = [];
     this.subscriptions.clear();
+    for (const { lost } of this.#queue.splice(0)) lost?.({ error: { message: 'not published' } });
     this.#forget();
     this.#become('idle', 'not connected');
   }
@@ -128,7 +135,7 @@ export class Feed {
     for (const subscription of this.subscriptions.values()) {
       if (subscription.state !== 'refused') this.#ask(subscription);
     }
-    for (const command of this.#queue.splice(0)) command();
+    for (const { send } of this.#queue.splice(0)) send();
   }
 
   #closed(event, wasOpen) {
@@ -136,8 +143,8 @@ export class Feed {
     this.#forget();
     const how = `${event.code}${event.reason ? ` \u201c${event.reason}\u201d` : ''}`;
     if (wasOpen) this.#listener.note(`the connection ended: ${how}`, 'fault');
-    if (event.code === POLICY_VIOLATION) return this.#become('refused', `closed with ${how}`);
-    if (wasOpen) return this.#again();
+    // That may be a token that has ended, or a sleep through a Ping: the one comes back, the other does not.
+    if (wasOpen && event.code !== POLICY_VIOLATION) return this.#again();
     this.#become('waiting', 'no connection; asking why');
     return this.#whyRefused();
   }
@@ -151,10 +158,10 @@ export class Feed {
     this.#timer = setTimeout(() => this.connect(), wait);
   }
 
-  /** A browser does not tell why a handshake failed; a plain request is answered for the same reasons. */
+  /** A browser does not tell why a handshake failed; an empty batch is refused for the same reasons, origin included. */
   async #whyRefused() {
     try {
-      const response = await ask('ws', { signal: AbortSignal.timeout(PATIENCE_MS) });
+      const response = await ask('publish', { method: 'POST', body: '[]', signal: AbortSignal.timeout(PATIENCE_MS) });
       if ((response.status === 401 || response.status === 403) && this.state === 'waiting') {
         return this.#become('refused', `refused: ${await refusal(response)}`);
       }
@@ -197,7 +204,7 @@ export class Feed {
     };
     if (this.state === 'open' && this.#socket.readyState === WebSocket.OPEN) return send();
     if (this.#queue.length >= QUEUED_MAX) return answered({ error: { message: 'too much waits for the connection' } });
-    this.#queue.push(send);
+    this.#queue.push({ send, lost });
     return this.state !== 'waiting' && this.connect();
   }
 

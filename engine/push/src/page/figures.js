@@ -23,9 +23,11 @@ export function watch() {
 }
 
 async function look() {
-  clearTimeout(timer);
   const begun = performance.now();
-  if (await looked()) timer = setTimeout(look, Math.max(0, begun + PERIOD_MS - performance.now()));
+  const goesOn = await looked();
+  // Another look may have been under way, with another token: one of them goes on.
+  clearTimeout(timer);
+  if (goesOn) timer = setTimeout(look, Math.max(0, begun + PERIOD_MS - performance.now()));
 }
 
 /** Whether it is worth to look again. */
@@ -38,6 +40,7 @@ async function looked() {
     }
     if (!response.ok) throw new Error(`it answered ${response.status}`);
     rates.take(parse(await response.text()), performance.now());
+    sayRefused('');
     showTiles(rates);
     plots.take(rates);
     await tables.take(rates);

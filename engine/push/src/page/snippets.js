@@ -22,7 +22,7 @@ import asyncio, json${secret ? ', os' : ''}
 from websockets.asyncio.client import connect
 
 URL = "${socketUrl('ws')}"
-SUBSCRIBE = {"id": 1, "command": "subscribe", "topic": ${JSON.stringify(name)}, "history": 10}
+SUBSCRIBE = {"id": 1, "command": "subscribe", "topic": ${JSON.stringify(name)}}
 PUBLISH = {"id": 2, "command": "publish", "topic": ${JSON.stringify(name)}, "data": "hello"}
 ${secret ? 'TOKEN = {"Authorization": "Bearer " + os.environ["TOKEN"]}\n' : ''}
 async def main():

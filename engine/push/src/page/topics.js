@@ -84,7 +84,8 @@ function publish() {
 }
 
 function published(topic, { ok }, sentAt) {
-  if (ok) lags.published(topic, ok.offset, sentAt);
+  // What nobody here waits for may still come as history, much later.
+  if (ok && feed.follows(topic)) lags.published(topic, ok.offset, sentAt);
   draw();
 }
 
