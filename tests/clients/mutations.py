@@ -15,7 +15,8 @@ from model import judge_stream, might_be_valid_request
 from process import Process
 from wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Raw, close, frame, options, request
 
-STATUSES = {400, 404, 405, 408, 411, 413, 414, 415, 417, 426, 431, 501, 505}
+# 403: the damage made it another Origin, or another Host than the one of the Origin.
+STATUSES = {400, 403, 404, 405, 408, 411, 413, 414, 415, 417, 426, 431, 501, 505}
 FAILURES_MAX = 20
 
 args = options(__doc__, ("--count", {"type": int, "default": 10_000}), ("--seed", {"type": int}),
