@@ -25,8 +25,9 @@ macro_rules! figures {
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub struct ShardFigures {
             $($(#[$doc])* pub $name: u64,)*
-            /// One in sixteen turns, by the time that they took beside waiting: the bucket with number i
-            /// counts those below 2^(i+10) ns, and the last all that were longer.
+            /// One in sixteen turns, and the first after 10 ms without one, by the time that they took beside
+            /// waiting: the bucket with number i counts those below 2^(i+10) ns, and the last all that were
+            /// longer.
             pub turn_nanoseconds: [u64; TURN_BUCKETS],
         }
 

@@ -2,16 +2,25 @@
 
 use super::Shard;
 use crate::figures::ShardFigures;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use wsring_io::Io;
 
 /// One in so many turns is timed: reading the clock costs what a message's own work does.
 const SAMPLED_TURNS: u64 = 16;
 
+/// And one after so long a time, so that a quiet server's turns are seen too.
+const SAMPLED_AFTER: Duration = Duration::from_millis(10);
+
 impl<I: Io> Shard<I> {
     /// Whether the present turn is to be timed.
-    pub(super) fn samples_turn(&self) -> bool {
-        self.io.counters().turns.is_multiple_of(SAMPLED_TURNS)
+    pub(super) fn samples_turn(&mut self) -> bool {
+        let now = self.local.now;
+        let samples = self.io.counters().turns.is_multiple_of(SAMPLED_TURNS)
+            || now.since(self.turn_sampled) >= SAMPLED_AFTER;
+        if samples {
+            self.turn_sampled = now;
+        }
+        samples
     }
 
     /// Writes down where things stand at the end of a turn, which began at a time if it is timed.

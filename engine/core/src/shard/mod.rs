@@ -107,6 +107,8 @@ pub struct Shard<I: Io> {
     ran_due: Time,
     /// Of all timed turns.
     turn_nanoseconds: u64,
+    /// When a turn was timed last.
+    turn_sampled: Time,
 }
 
 impl<I: Io> Shard<I> {
@@ -149,6 +151,7 @@ impl<I: Io> Shard<I> {
             sends_short: 0,
             ran_due: now,
             turn_nanoseconds: 0,
+            turn_sampled: now,
         }
     }
 

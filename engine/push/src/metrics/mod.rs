@@ -111,7 +111,7 @@ fn turns(out: &mut Exposition, shards: &[ShardFigures]) {
     let mut family = out.family(
         "wsring_turn_seconds",
         Type::Histogram,
-        "Time that one in sixteen turns took, waiting not included.",
+        "Time that some turns took (one in 16, and one every 10 ms), waiting not included.",
     );
     for (shard, figures) in shards.iter().enumerate() {
         let counts = &figures.turn_nanoseconds;
