@@ -102,7 +102,7 @@ fn nothing_is_open_beyond_loopback_by_accident() {
 
 #[test]
 fn a_port_that_is_taken_ends_the_start_with_1() {
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let output = run(&["serve", "--listen", &address, "--shards", "1"], &[]);
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
