@@ -23,13 +23,15 @@ pub(crate) const GATHER_PER_SEND_MIN: Duration = Duration::from_micros(2);
 pub(crate) const GATHER_PER_SEND_MAX: Duration = Duration::from_micros(20);
 
 /// For how long the next of them is waited for, for each send, and at most; while they keep coming, an eighth
-/// of the time since the first, so that there are not many such pauses.
+/// of the time since the first, so that there are not many such pauses; and as long as fewer have come than
+/// the last time, so long.
 pub(crate) const GATHER_PAUSE_PER_SEND: Duration = Duration::from_nanos(100);
 pub(crate) const GATHER_PAUSE_MAX: Duration = Duration::from_micros(20);
 pub(crate) const GATHER_PAUSE_SHARE: u32 = 8;
+pub(crate) const GATHER_PAUSE_EXPECTED: Duration = Duration::from_micros(150);
 
-/// How many completions end such a pause.
-pub(crate) const GATHER_COMPLETIONS: u32 = 32;
+/// How many completions end such a pause, at most.
+pub(crate) const GATHER_COMPLETIONS: u32 = 64;
 
 /// Subscriptions of one connection that are looked at in one turn when it catches up.
 pub(crate) const LOG_TURN_SUBSCRIPTIONS_MAX: u32 = 1024;

@@ -4,13 +4,14 @@
 //! for the next round of as many sends. So it pays to look whether more is on its way before the first
 //! one: in a room where everybody talks, one round of sends then carries what everybody has said. The first
 //! look is short against what the sends take, it goes on only while more comes, at most for as long as the
-//! sends themselves would take, and a small audience never waits.
+//! sends themselves would take, and a small audience never waits. How many came the last time tells how
+//! many are likely to come, so that they can be waited for together.
 //! `docs/decisions/0005-gathering.md` has the measurements.
 
 use super::super::Shard;
 use crate::limits::{
-    GATHER_AUDIENCE_MIN, GATHER_COMPLETIONS, GATHER_PAUSE_MAX, GATHER_PAUSE_PER_SEND, GATHER_PAUSE_SHARE,
-    GATHER_PER_SEND_MAX, GATHER_PER_SEND_MIN,
+    GATHER_AUDIENCE_MIN, GATHER_COMPLETIONS, GATHER_PAUSE_EXPECTED, GATHER_PAUSE_MAX, GATHER_PAUSE_PER_SEND,
+    GATHER_PAUSE_SHARE, GATHER_PER_SEND_MAX, GATHER_PER_SEND_MIN,
 };
 use std::time::Duration;
 use wsring_io::{Counters, Io, Time};
@@ -19,6 +20,8 @@ use wsring_io::{Counters, Io, Time};
 #[derive(Debug, Default)]
 pub(super) struct Gathering {
     held: Option<Held>,
+    /// How many news were held back together the last time.
+    expected: u64,
     pace: Pace,
 }
 
@@ -26,10 +29,12 @@ pub(super) struct Gathering {
 #[derive(Clone, Copy, Debug)]
 struct Held {
     since: Time,
-    /// How often logs had been found to have grown when it was last looked at.
+    /// How often logs had been found to have grown before the first of them, and when it was last looked at.
+    before: u64,
     news: u64,
-    /// Until when it waits for more.
+    /// Until when it waits for more, and for how many.
     until: Time,
+    wanted: u32,
 }
 
 /// What a send costs.
@@ -66,15 +71,26 @@ impl Gathering {
 
     /// Whether news for so many are held back until the next turn.
     fn holds(&mut self, audience: u32, news: u64, now: Time) -> bool {
-        let (since, before) = self.held.map_or((now, None), |held| (held.since, Some(held.news)));
+        let last = self.held.take();
+        let (since, before) = last.map_or((now, news - 1), |held| (held.since, held.before));
         let passed = now.since(since);
-        self.held = None;
-        if audience < GATHER_AUDIENCE_MIN || before == Some(news) || passed > self.pace.per_send * audience {
+        let has_come = news - before;
+        let nothing_came = last.is_some_and(|held| held.news == news);
+        let to_come = self.expected.saturating_sub(has_come);
+        let sends = self.pace.per_send * audience;
+        // Cut short, what is left would cost another round of sends.
+        let most = if to_come > 0 { sends * 2 } else { sends };
+        if audience < GATHER_AUDIENCE_MIN || nothing_came || passed > most {
+            if last.is_some() {
+                self.expected = has_come;
+            }
             return false;
         }
         let pause = (GATHER_PAUSE_PER_SEND * audience).min(GATHER_PAUSE_MAX);
-        let until = now.after(pause.max(passed / GATHER_PAUSE_SHARE));
-        self.held = Some(Held { since, news, until });
+        let pause = pause.max(passed / GATHER_PAUSE_SHARE);
+        let pause = if to_come > 0 && last.is_some() { pause.max(GATHER_PAUSE_EXPECTED) } else { pause };
+        let wanted = to_come.clamp(1, GATHER_COMPLETIONS.into()) as u32;
+        self.held = Some(Held { since, before, news, until: now.after(pause), wanted });
         true
     }
 }
@@ -88,8 +104,8 @@ impl<I: Io> Shard<I> {
             fanout.gathering.pace.learn(self.io.counters());
         }
         let holds = fanout.gathering.holds(audience, news, self.local.now);
-        if holds {
-            self.io.gather(GATHER_COMPLETIONS);
+        if let Some(held) = &fanout.gathering.held {
+            self.io.gather(held.wanted);
         }
         holds
     }
@@ -134,6 +150,29 @@ mod tests {
         }
         let took = now.since(Time(0));
         assert!((SEND * 1000..SEND * 1150).contains(&took), "{took:?}");
+    }
+
+    /// Whatever has come so far, who waits for more waits for one short pause when nothing comes.
+    #[test]
+    fn as_many_as_the_last_time_are_waited_for_together() {
+        let mut gathering = Gathering::default();
+        let wanted = |gathering: &Gathering| gathering.held.map(|held| held.wanted);
+        assert!(gathering.holds(1000, 1, Time(0)));
+        assert!(gathering.holds(1000, 40, Time(1_000)));
+        assert_eq!(wanted(&gathering), Some(1), "nobody knows how many there will be");
+        assert!(!gathering.holds(1000, 40, Time(30_000)), "forty it was");
+        assert!(gathering.holds(1000, 41, Time(1_000_000)));
+        assert_eq!(
+            gathering.until(),
+            Some(Time(1_000_000).after(GATHER_PAUSE_MAX)),
+            "the first pause is short"
+        );
+        assert!(gathering.holds(1000, 50, Time(1_010_000)));
+        assert_eq!(wanted(&gathering), Some(30), "ten have come, thirty are to come");
+        assert_eq!(gathering.until(), Some(Time(1_010_000).after(GATHER_PAUSE_EXPECTED)));
+        assert!(gathering.holds(1000, 80, Time(1_050_000)));
+        assert_eq!(gathering.until(), Some(Time(1_050_000).after(GATHER_PAUSE_MAX)), "all are there");
+        assert!(!gathering.holds(1000, 80, Time(1_070_000)));
     }
 
     #[test]
