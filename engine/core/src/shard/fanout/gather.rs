@@ -72,6 +72,9 @@ impl Gathering {
     /// Whether news for so many are held back until the next turn.
     fn holds(&mut self, audience: u32, news: u64, now: Time) -> bool {
         let last = self.held.take();
+        if last.is_none() && audience < GATHER_AUDIENCE_MIN {
+            return false;
+        }
         let (since, before) = last.map_or((now, news - 1), |held| (held.since, held.before));
         let passed = now.since(since);
         let has_come = news - before;
@@ -128,6 +131,7 @@ mod tests {
     #[test]
     fn a_small_audience_never_waits() {
         let mut gathering = Gathering::default();
+        assert!(!gathering.holds(0, 0, Time(0)), "nobody has published, nobody listens");
         assert!(!gathering.holds(GATHER_AUDIENCE_MIN - 1, 1, Time(0)));
         assert!(gathering.holds(GATHER_AUDIENCE_MIN, 1, Time(0)));
     }
