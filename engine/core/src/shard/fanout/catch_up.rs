@@ -91,12 +91,12 @@ impl<I: Io> Shard<I> {
         loop {
             let (fanout, registry) = (&mut self.local.fanout, self.local.cluster.registry());
             let Subscription { cursor, feed, position, .. } = *fanout.subscriptions.at(number);
-            let feed = fanout.feed(feed);
-            if !feed.is_behind(position) {
+            let super::Fanout { feeds, shells, .. } = fanout;
+            let Some(feed) = feeds[feed as usize].as_ref().filter(|feed| feed.is_behind(position)) else {
                 return Served::Yes;
-            }
+            };
             let next = feed.next;
-            let batch = match feed.step_from(registry, cursor) {
+            let batch = match feed.step_from(registry, shells, cursor) {
                 // One that begins ahead of what its feed has sent out waits for that.
                 Step::Nothing if cursor > next => return Served::Yes,
                 Step::Nothing => {

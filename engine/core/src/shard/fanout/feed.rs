@@ -165,7 +165,7 @@ impl Feed {
 
     /// Where a member that is behind goes on, up to what the feed has sent out; `Overtaken` when retention
     /// has dropped that, `Nothing` when it is not behind any more.
-    pub(super) fn step_from(&self, registry: &Registry, cursor: u64) -> Step {
+    pub(super) fn step_from(&self, registry: &Registry, shells: &mut Shells, cursor: u64) -> Step {
         if cursor >= self.next {
             return Step::Nothing;
         }
@@ -182,7 +182,9 @@ impl Feed {
         let state = place.segment.state();
         let messages = u64::from(state.messages).min(self.next.saturating_sub(place.base)) as u32;
         let end = place.segment.start_of(messages) as u32;
-        batch(&Rc::new(place.segment), place.base, cursor, end)
+        let segment = shells.wrap(place.segment);
+        shells.retire(Rc::clone(&segment));
+        batch(&segment, place.base, cursor, end)
     }
 
     /// The ready member at a position falls behind.

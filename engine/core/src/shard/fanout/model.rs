@@ -229,7 +229,7 @@ impl Model {
         let feed = self.feeds.iter().find(|(of, feed)| *of == shard && feed.form == form);
         let (_, feed) = feed.expect("who is subscribed has a feed");
         let next = feed.next;
-        match feed.step_from(&self.registry, cursor) {
+        match feed.step_from(&self.registry, &mut self.shells, cursor) {
             Step::Nothing => {
                 subscriber.cursor = (cursor > next).then_some(cursor);
                 return cursor <= next;
