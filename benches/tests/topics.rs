@@ -21,7 +21,9 @@ fn stalled_subscribers_are_told_and_counted() {
     assert_eq!(said.matches("\npolicy").count(), 3, "{said}");
     let claims: Vec<&str> = said.lines().filter(|line| line.starts_with("  ")).collect();
     assert_eq!(claims.len(), 15, "{said}");
-    for claim in claims.iter().filter(|claim| !claim.contains("p99")) {
+    // How fast an answer came, and whether a client was soon enough to read why it was closed.
+    let is_timed = |claim: &str| claim.contains("p99") || claim.contains("soon");
+    for claim in claims.iter().filter(|claim| !is_timed(claim)) {
         assert!(claim.starts_with("  pass"), "{said}");
     }
 }
