@@ -6,11 +6,10 @@
 //! one block to everybody: one send per receiver and one enter per turn. What a server costs more than
 //! this, on the same ring settings, is what its protocol and its bookkeeping cost.
 
-use crate::ring::{BUFFER_BYTES, BUFFERS, Buffer, Event, Receive, Ring, Settings};
+use crate::ring::{BUFFER_BYTES, BUFFERS, Buffer, Event, Link, Links, Receive, Ring, Settings, listen};
 use crate::wire::MASK_BYTES;
 use clap::Args;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
 /// So long it waits for a whole batch of messages at most.
@@ -75,7 +74,7 @@ pub fn serve(name: &str, options: &Options, together: usize, receivers: Receiver
         together,
         batch: options.batch.max(1),
         receivers,
-        connections: Vec::new(),
+        links: Links::default(),
         gathered: Vec::new(),
         messages: 0,
     };
@@ -84,44 +83,17 @@ pub fn serve(name: &str, options: &Options, together: usize, receivers: Receiver
     }
 }
 
-/// A listener whose connections inherit `TCP_NODELAY`.
-fn listen(port: u16) -> io::Result<TcpListener> {
-    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
-    socket.set_reuse_address(true)?;
-    socket.set_tcp_nodelay(true)?;
-    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into())?;
-    socket.listen(4096)?;
-    Ok(socket.into())
-}
-
-/// How far a slot's connection is.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Phase {
-    /// None, or closed.
-    #[default]
-    Vacant,
-    Open,
-    /// The peer sends no more; closed as soon as no send is pending.
-    Ended,
-}
-
-/// What is kept of a connection; the vectors are empty while messages come whole and go out at once.
+/// What is kept of a connection beside its output.
 #[derive(Default)]
-struct Connection {
-    phase: Phase,
+struct Own {
     /// It has sent a message.
     speaks: bool,
-    sending: bool,
     /// The beginning of a request whose end has not come.
     partial: Vec<u8>,
-    /// What waits for an earlier send.
-    queue: Vec<u8>,
 }
 
-impl Connection {
-    fn listens(&self, receivers: Receivers) -> bool {
-        self.phase == Phase::Open && (receivers == Receivers::All || !self.speaks)
-    }
+fn listens(link: &Link<Own>, receivers: Receivers) -> bool {
+    link.is_open() && (receivers == Receivers::All || !link.own.speaks)
 }
 
 struct Fan {
@@ -130,8 +102,7 @@ struct Fan {
     together: usize,
     batch: usize,
     receivers: Receivers,
-    /// By slot.
-    connections: Vec<Connection>,
+    links: Links<Own>,
     /// Messages that have come and were not passed on, without their keys.
     gathered: Vec<u8>,
     messages: usize,
@@ -162,7 +133,9 @@ impl Fan {
 
     fn drain(&mut self) -> io::Result<()> {
         while let Some(event) = self.ring.next()? {
-            self.act(event)?;
+            if let Some(Event::Received { slot, buffer }) = self.links.act(&mut self.ring, event)? {
+                self.received(slot, buffer);
+            }
         }
         Ok(())
     }
@@ -172,97 +145,36 @@ impl Fan {
         self.messages = 0;
         let bytes = std::mem::take(&mut self.gathered);
         let receivers = self.receivers;
-        for connection in &mut self.connections {
-            if connection.sending && connection.listens(receivers) {
-                connection.queue.extend_from_slice(&bytes);
+        for link in self.links.all() {
+            if link.sending && listens(link, receivers) {
+                link.queue.extend_from_slice(&bytes);
             }
         }
-        let connections = &self.connections;
+        let links = &*self.links.all();
         let free = |slot: &u32| {
-            let connection = &connections[*slot as usize];
-            !connection.sending && connection.listens(receivers)
+            let link = &links[*slot as usize];
+            !link.sending && listens(link, receivers)
         };
-        self.ring.send_all(bytes, (0..connections.len() as u32).filter(free))
-    }
-
-    #[inline]
-    fn act(&mut self, event: Event) -> io::Result<()> {
-        match event {
-            Event::Received { slot, buffer } => {
-                self.received(slot, buffer);
-                Ok(())
-            }
-            Event::Accepted { slot } => self.accepted(slot),
-            Event::Ended { slot } => {
-                self.connection(slot).phase = Phase::Ended;
-                self.close_when_over(slot)
-            }
-            Event::SendShort { slot, rest } => {
-                self.connection(slot).queue.splice(..0, rest);
-                self.send_queue(slot)
-            }
-            Event::SendDone { slot } => {
-                self.connection(slot).sending = false;
-                self.send_queue(slot)
-            }
-            Event::SendFailed { slot } => {
-                let connection = self.connection(slot);
-                (connection.sending, connection.queue) = (false, Vec::new());
-                self.close_when_over(slot)
-            }
-            Event::Tick => Ok(()),
-        }
-    }
-
-    fn connection(&mut self, slot: u32) -> &mut Connection {
-        &mut self.connections[slot as usize]
-    }
-
-    fn accepted(&mut self, slot: u32) -> io::Result<()> {
-        if self.connections.len() <= slot as usize {
-            self.connections.resize_with(slot as usize + 1, Connection::default);
-        }
-        *self.connection(slot) = Connection { phase: Phase::Open, ..Connection::default() };
-        self.ring.receive(slot)
+        self.ring.send_all(bytes, (0..links.len() as u32).filter(free))
     }
 
     #[inline]
     fn received(&mut self, slot: u32, buffer: Buffer) {
-        let connection = &mut self.connections[slot as usize];
-        connection.speaks = true;
+        let own = &mut self.links.at(slot).own;
+        own.speaks = true;
         let bytes = &self.ring.bytes(&buffer)[..buffer.len()];
-        if connection.partial.is_empty() && bytes.len() == self.request {
+        if own.partial.is_empty() && bytes.len() == self.request {
             self.gathered.extend_from_slice(&bytes[MASK_BYTES..]);
             self.messages += 1;
         } else {
             // A request was split, or several came at once.
-            connection.partial.extend_from_slice(bytes);
-            let whole = connection.partial.len() / self.request * self.request;
-            for request in connection.partial.drain(..whole).as_slice().chunks_exact(self.request) {
+            own.partial.extend_from_slice(bytes);
+            let whole = own.partial.len() / self.request * self.request;
+            for request in own.partial.drain(..whole).as_slice().chunks_exact(self.request) {
                 self.gathered.extend_from_slice(&request[MASK_BYTES..]);
                 self.messages += 1;
             }
         }
         self.ring.release(buffer);
-    }
-
-    /// Sends what waits, unless a send is pending; its end calls this again.
-    fn send_queue(&mut self, slot: u32) -> io::Result<()> {
-        let connection = self.connection(slot);
-        if connection.phase == Phase::Open && !connection.sending && !connection.queue.is_empty() {
-            connection.sending = true;
-            let bytes = std::mem::take(&mut connection.queue);
-            self.ring.send_owned(slot, bytes)?;
-        }
-        self.close_when_over(slot)
-    }
-
-    fn close_when_over(&mut self, slot: u32) -> io::Result<()> {
-        let connection = self.connection(slot);
-        if connection.phase != Phase::Ended || connection.sending {
-            return Ok(());
-        }
-        *connection = Connection::default();
-        self.ring.close(slot)
     }
 }

@@ -8,9 +8,10 @@
 
 use clap::Parser;
 use std::io;
-use std::net::{Ipv4Addr, TcpListener};
 use wsring_benches::proc::pin;
-use wsring_benches::ring::{BUFFER_BYTES, BUFFERS, Buffer, Event, Receive, Ring, Settings};
+use wsring_benches::ring::{
+    BUFFER_BYTES, BUFFERS, Buffer, Event, Link, Links, Receive, Ring, Settings, listen,
+};
 use wsring_benches::wire::MASK_BYTES;
 
 /// A bare io_uring echo: the least that an echo server on this kernel can cost.
@@ -48,52 +49,30 @@ fn main() -> io::Result<()> {
         receive: Receive::Copy,
     };
     let mut ring = Ring::new(settings)?;
-    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
-    socket.set_reuse_address(true)?;
-    // Inherited by every connection.
-    socket.set_tcp_nodelay(true)?;
-    socket.bind(&std::net::SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)).into())?;
-    socket.listen(4096)?;
-    let listener = TcpListener::from(socket);
+    let listener = listen(options.port)?;
     ring.accept(&listener)?;
     println!("floor listening on {}", listener.local_addr()?);
     let mut floor =
-        Floor { ring, request: options.request, turn: 0, connections: Vec::new(), waiting: Vec::new() };
+        Floor { ring, request: options.request, turn: 0, links: Links::default(), waiting: Vec::new() };
     loop {
         floor.turn()?;
     }
 }
 
-/// How far a slot's connection is.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Phase {
-    /// None, or closed.
-    #[default]
-    Vacant,
-    Open,
-    /// The peer sends no more; closed as soon as no send is pending.
-    Ended,
-}
-
-/// What is kept of a connection; the vectors are empty while requests come whole and answers go out at once.
+/// What is kept of a connection beside its output.
 #[derive(Default)]
-struct Connection {
-    phase: Phase,
-    sending: bool,
+struct Own {
     /// The turn in which the last answer was sent from a receive buffer.
     answered_in: u64,
     /// The beginning of a request whose end has not come.
     partial: Vec<u8>,
-    /// Answers that wait for an earlier send.
-    queue: Vec<u8>,
 }
 
 struct Floor {
     ring: Ring,
     request: usize,
     turn: u64,
-    /// By slot.
-    connections: Vec<Connection>,
+    links: Links<Own>,
     /// Slots with a queue that waits only for the sends of this turn to be over.
     waiting: Vec<u32>,
 }
@@ -107,62 +86,26 @@ impl Floor {
         self.ring.turn()?;
         loop {
             while let Some(event) = self.ring.next()? {
-                self.act(event)?;
+                if let Some(Event::Received { slot, buffer }) = self.links.act(&mut self.ring, event)? {
+                    self.received(slot, buffer)?;
+                }
             }
             if !self.ring.collect()? {
                 break;
             }
         }
-        waiting.into_iter().try_for_each(|slot| self.send_queue(slot))
-    }
-
-    #[inline]
-    fn act(&mut self, event: Event) -> io::Result<()> {
-        match event {
-            Event::Received { slot, buffer } => self.received(slot, buffer),
-            Event::Accepted { slot } => self.accepted(slot),
-            Event::Ended { slot } => {
-                self.connection(slot).phase = Phase::Ended;
-                self.close_when_over(slot)
-            }
-            Event::SendShort { slot, rest } => {
-                self.connection(slot).queue.splice(..0, rest);
-                self.send_queue(slot)
-            }
-            Event::SendDone { slot } => {
-                self.connection(slot).sending = false;
-                self.send_queue(slot)
-            }
-            Event::SendFailed { slot } => {
-                let connection = self.connection(slot);
-                (connection.sending, connection.queue) = (false, Vec::new());
-                self.close_when_over(slot)
-            }
-            Event::Tick => Ok(()),
-        }
-    }
-
-    fn connection(&mut self, slot: u32) -> &mut Connection {
-        &mut self.connections[slot as usize]
-    }
-
-    fn accepted(&mut self, slot: u32) -> io::Result<()> {
-        if self.connections.len() <= slot as usize {
-            self.connections.resize_with(slot as usize + 1, Connection::default);
-        }
-        *self.connection(slot) = Connection { phase: Phase::Open, ..Connection::default() };
-        self.ring.receive(slot)
+        waiting.into_iter().try_for_each(|slot| self.links.send_queue(&mut self.ring, slot))
     }
 
     #[inline]
     fn received(&mut self, slot: u32, buffer: Buffer) -> io::Result<()> {
-        let connection = &mut self.connections[slot as usize];
+        let link = self.links.at(slot);
         // Two sends of one socket in one enter could mix their bytes when the first goes out in part.
-        let first = connection.answered_in != self.turn && !connection.sending;
-        if !first || !connection.partial.is_empty() || !buffer.len().is_multiple_of(self.request) {
+        let first = link.own.answered_in != self.turn && !link.sending;
+        if !first || !link.own.partial.is_empty() || !buffer.len().is_multiple_of(self.request) {
             return self.received_in_pieces(slot, buffer);
         }
-        connection.answered_in = self.turn;
+        link.own.answered_in = self.turn;
         let end = self.drop_keys(&buffer);
         self.ring.send(slot, buffer, MASK_BYTES..end)
     }
@@ -185,38 +128,18 @@ impl Floor {
     /// A request was split, or an earlier answer is still on its way: bytes are gathered by copying.
     #[cold]
     fn received_in_pieces(&mut self, slot: u32, buffer: Buffer) -> io::Result<()> {
-        let connection = &mut self.connections[slot as usize];
-        connection.partial.extend_from_slice(&self.ring.bytes(&buffer)[..buffer.len()]);
+        let Link { own, queue, .. } = self.links.at(slot);
+        own.partial.extend_from_slice(&self.ring.bytes(&buffer)[..buffer.len()]);
         self.ring.release(buffer);
-        let whole = connection.partial.len() / self.request * self.request;
-        for request in connection.partial[..whole].chunks_exact(self.request) {
-            connection.queue.extend_from_slice(&request[MASK_BYTES..]);
+        let whole = own.partial.len() / self.request * self.request;
+        for request in own.partial[..whole].chunks_exact(self.request) {
+            queue.extend_from_slice(&request[MASK_BYTES..]);
         }
-        connection.partial.drain(..whole);
-        if connection.answered_in == self.turn {
+        own.partial.drain(..whole);
+        if own.answered_in == self.turn {
             self.waiting.push(slot);
             return Ok(());
         }
-        self.send_queue(slot)
-    }
-
-    /// Sends what waits, unless a send is pending; its end calls this again.
-    fn send_queue(&mut self, slot: u32) -> io::Result<()> {
-        let connection = &mut self.connections[slot as usize];
-        if connection.phase == Phase::Open && !connection.sending && !connection.queue.is_empty() {
-            connection.sending = true;
-            let answers = std::mem::take(&mut connection.queue);
-            self.ring.send_owned(slot, answers)?;
-        }
-        self.close_when_over(slot)
-    }
-
-    fn close_when_over(&mut self, slot: u32) -> io::Result<()> {
-        let connection = self.connection(slot);
-        if connection.phase != Phase::Ended || connection.sending {
-            return Ok(());
-        }
-        *connection = Connection::default();
-        self.ring.close(slot)
+        self.links.send_queue(&mut self.ring, slot)
     }
 }

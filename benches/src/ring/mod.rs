@@ -18,9 +18,11 @@ mod blocks;
 mod buffers;
 mod complete;
 mod event;
+mod links;
 mod turn;
 
 pub use event::{Buffer, Event};
+pub use links::{Link, Links, listen};
 
 use blocks::Blocks;
 use buffers::Buffers;
