@@ -10,6 +10,17 @@ impl<I: Io> Shard<I> {
     pub(super) fn read_inbox(&mut self) {
         let mut commands = std::mem::take(&mut self.commands);
         self.local.cluster.inbox(self.local.shard).take(&mut commands);
+        self.carry_out(commands);
+    }
+
+    /// Carries out what handlers have asked for since.
+    pub(super) fn read_own_commands(&mut self) {
+        let commands = std::mem::take(&mut self.commands);
+        self.carry_out(commands);
+    }
+
+    /// Carries out these, and what is asked for meanwhile; their vector is kept for the next.
+    fn carry_out(&mut self, mut commands: Vec<Command>) {
         loop {
             commands.append(&mut self.local.commands);
             if commands.is_empty() {
@@ -20,15 +31,6 @@ impl<I: Io> Shard<I> {
             }
         }
         self.commands = commands;
-    }
-
-    /// Carries out what handlers have asked for since.
-    pub(super) fn read_own_commands(&mut self) {
-        while !self.local.commands.is_empty() {
-            for command in std::mem::take(&mut self.local.commands) {
-                self.command(command);
-            }
-        }
     }
 
     fn command(&mut self, command: Command) {

@@ -41,12 +41,14 @@ pub(in crate::shard) struct Rest {
 impl<I: Io> Shard<I> {
     /// Sends what is waiting in logs to the connections that have room for it.
     pub(super) fn feed_hungry(&mut self) {
-        let mut hungry = std::mem::take(&mut self.local.fanout.hungry);
+        let fanout = &mut self.local.fanout;
+        // Those that are still hungry after it are noted anew.
+        std::mem::swap(&mut fanout.hungry, &mut fanout.spare_hungry);
+        let mut hungry = std::mem::take(&mut fanout.spare_hungry);
         for socket in hungry.drain(..) {
             self.catch_up(socket);
         }
-        hungry.append(&mut self.local.fanout.hungry);
-        self.local.fanout.hungry = hungry;
+        self.local.fanout.spare_hungry = hungry;
         self.rests.clear();
     }
 

@@ -15,13 +15,14 @@ impl<I: Io> Shard<I> {
     pub(in crate::shard) fn fan_out(&mut self) {
         self.local.fanout.shells.collect();
         if !self.holds_back() {
-            let mut news = std::mem::take(&mut self.local.fanout.news);
+            let fanout = &mut self.local.fanout;
+            // What is left to do is noted anew.
+            std::mem::swap(&mut fanout.news, &mut fanout.spare_news);
+            let mut news = std::mem::take(&mut fanout.spare_news);
             for number in news.drain(..) {
                 self.send_out(number);
             }
-            // What is left to do was noted anew.
-            news.append(&mut self.local.fanout.news);
-            self.local.fanout.news = news;
+            self.local.fanout.spare_news = news;
         }
         self.feed_hungry();
     }

@@ -47,6 +47,9 @@ pub(crate) struct Fanout {
     news: Vec<u32>,
     /// Connections with room, and with subscriptions that are behind.
     hungry: Vec<Socket>,
+    /// Empty, and take turns with those two, so that neither is ever grown anew.
+    spare_news: Vec<u32>,
+    spare_hungry: Vec<Socket>,
     /// Feeds with members behind.
     lagging: Vec<u32>,
     /// What segments are wrapped in.
