@@ -192,7 +192,7 @@ impl Drop for Deferred {
 
 impl Switching {
     fn add(&mut self, name: &str, value: &str) -> Result<(), InvalidHeader> {
-        write_switching(&mut Vec::new(), &[b'A'; 28], None, &[(name, value)])?;
+        write_switching(&mut Vec::new(), &[b'A'; 28], None, None, &[(name, value)])?;
         self.headers.push((name.to_owned(), value.to_owned()));
         Ok(())
     }
@@ -201,7 +201,7 @@ impl Switching {
         let mut head = Vec::with_capacity(256);
         let headers: Vec<(&str, &str)> =
             self.headers.iter().map(|(name, value)| (&**name, &**value)).collect();
-        write_switching(&mut head, &self.accept_key, self.subprotocol.as_deref(), &headers)
+        write_switching(&mut head, &self.accept_key, self.subprotocol.as_deref(), None, &headers)
             .expect("headers were checked as they were added, the subprotocol as it was chosen");
         head
     }

@@ -17,6 +17,7 @@ pub use receiving::Receiving;
 
 use crate::assembly::Assembly;
 use crate::close::CloseReason;
+use crate::deflate::{ContextId, Deflate};
 use crate::extension::Extension;
 use crate::frame::{self, Header, Opcode};
 use crate::limits::HEADER_BYTES_MAX;
@@ -37,6 +38,8 @@ pub struct Connection<R: Role> {
     assembly: Option<Box<Assembly>>,
     state: State,
     extension: Extension,
+    /// The window of what was received, if the peer refers to its earlier messages.
+    context: Option<ContextId>,
     role: PhantomData<R>,
 }
 
@@ -88,7 +91,25 @@ impl<R: Role> Connection<R> {
             assembly: None,
             state: State::Open,
             extension: Extension::None,
+            context: None,
             role: PhantomData,
+        }
+    }
+
+    /// A connection whose opening handshake agreed on permessage-deflate. If the peer refers to its earlier
+    /// messages, `resources` hold a window for it from now on, and [`abandon`](Self::abandon) must be called
+    /// when the connection ends.
+    pub fn with_deflate(agreed: Deflate, resources: &mut Resources) -> Self {
+        let window_bits = agreed.receive_window_bits::<R>();
+        let context = agreed.receives_with_takeover::<R>().then(|| resources.contexts_mut().add(window_bits));
+        Self { extension: Extension::Deflate(agreed), context, ..Self::new() }
+    }
+
+    /// What was agreed on about compression.
+    pub fn deflate(&self) -> Option<Deflate> {
+        match self.extension {
+            Extension::Deflate(agreed) => Some(agreed),
+            Extension::None => None,
         }
     }
 
@@ -150,8 +171,12 @@ impl<R: Role> Connection<R> {
         matches!(self.state, State::Open | State::Closing)
     }
 
-    /// Gives back what an unfinished message holds, when the connection ends within one.
+    /// Gives back what the connection holds when it ends: an unfinished message, and the window of what it
+    /// received.
     pub fn abandon(&mut self, resources: &mut Resources) {
+        if let Some(context) = self.context.take() {
+            resources.contexts_mut().remove(context);
+        }
         if let Some(assembly) = self.assembly.take() {
             resources.recycle(assembly);
         }

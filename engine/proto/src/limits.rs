@@ -21,6 +21,9 @@ pub(crate) const SPARE_ASSEMBLY_BYTES_MAX: usize = 16 * 1024;
 pub(crate) const LONG_SPARES_MAX: usize = 8;
 pub(crate) const LONG_SPARE_BYTES_MAX: usize = 1088 * 1024;
 
+/// Compressors that wait for the next connection or message in fragments; more are freed.
+pub(crate) const SPARE_COMPRESSORS_MAX: usize = 4;
+
 const _: () = assert!(CLOSE_REASON_BYTES_MAX == 123, "RFC 6455 sections 5.5 and 5.5.1");
 
 /// What one peer may make us hold.
@@ -34,11 +37,22 @@ pub struct Limits {
     /// Bytes of unfinished messages that all connections sharing one [`Resources`](crate::Resources)
     /// may hold together; a message that would exceed it fails its own connection with 1009.
     pub held_bytes_max: usize,
+    /// Bytes of compression contexts for receiving that all connections sharing one
+    /// [`Resources`](crate::Resources) may hold between two receives: windows of connections whose peer refers
+    /// to its earlier messages, and inflaters of long messages under way. Nothing fails at it: see
+    /// [`Resources::has_room_for_context`](crate::Resources::has_room_for_context).
+    pub context_bytes_max: usize,
 }
 
 impl Default for Limits {
-    /// 64 MiB for a frame and a message, as most WebSocket libraries have it; 1 GiB held.
+    /// 64 MiB for a frame and a message, as most WebSocket libraries have it; 1 GiB held, and
+    /// 64 MiB of contexts: 2,048 of the largest windows.
     fn default() -> Self {
-        Self { frame_bytes_max: 64 << 20, message_bytes_max: 64 << 20, held_bytes_max: 1 << 30 }
+        Self {
+            frame_bytes_max: 64 << 20,
+            message_bytes_max: 64 << 20,
+            held_bytes_max: 1 << 30,
+            context_bytes_max: 64 << 20,
+        }
     }
 }
