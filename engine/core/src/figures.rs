@@ -1,7 +1,7 @@
 //! What is going on: figures that each shard writes at the end of its turns, for anybody to read.
 
 use crate::cluster::{Cluster, ConnectionId};
-use crate::topic::{Missed, Topic};
+use crate::topic::{Deflated, Missed, Topic};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -129,6 +129,8 @@ pub struct TopicFigures {
     pub missed: Missed,
     /// Subscriptions that are behind, as of the last look, at most a quarter of a second ago.
     pub behind: usize,
+    /// What deflating messages once for all subscribers has come to.
+    pub deflated: Deflated,
 }
 
 /// A subscription that is behind.
@@ -175,6 +177,7 @@ impl Observer {
             retained_bytes: registry.retained_bytes().load(Ordering::Relaxed),
             missed: registry.missed(),
             behind: self.cluster.surveys().map(|survey| survey.behind).sum(),
+            deflated: registry.deflated_figures(),
         }
     }
 

@@ -62,8 +62,8 @@ pub use running::{Drain, DrainReport, Running, Stopper};
 pub use server::Server;
 pub use settings::{Settings, SlowPeer};
 pub use topic::{
-    Behind, Form, Framing, Gap, GapReason, Missed, Pattern, Publication, Published, Publisher, Retention,
-    Start, Subscribed, Topic, TopicError, TopicInfo, TopicRule, TopicSettings,
+    Behind, Deflated, Form, Framing, Gap, GapReason, Missed, Pattern, Publication, Published, Publisher,
+    Retention, SharedDeflate, Start, Subscribed, Topic, TopicError, TopicInfo, TopicRule, TopicSettings,
 };
 pub use upgrade::{Answer, Deferred, Upgrade};
 

@@ -9,7 +9,9 @@ use crate::route::{HttpRequest, Routes};
 use crate::running::Running;
 use crate::settings::Settings;
 use crate::shard::{Command, Shard, Start, start_shards};
-use crate::topic::{Encoding, Form, Framing, Publication, Publisher, Topic, TopicError, TopicRule};
+use crate::topic::{
+    Encoding, Form, Framing, Publication, Publisher, SharedDeflate, Topic, TopicError, TopicRule,
+};
 use crate::upgrade::{Answer, Upgrade};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
@@ -150,6 +152,15 @@ impl Server {
     pub fn retained_bytes_max(self, max: usize) -> Self {
         self.cluster.registry().set_retained_bytes_max(max);
         self
+    }
+
+    /// How messages of topics are deflated for those who have agreed on permessage-deflate: once for all.
+    pub fn shared_deflate(self, settings: SharedDeflate) -> Self {
+        let result = settings.check();
+        if result.is_ok() {
+            self.cluster.registry().set_shared_deflate(settings);
+        }
+        self.note(result)
     }
 
     /// Starts the shards and returns when all of them serve.
