@@ -107,6 +107,7 @@ impl<'a> Fleet<'a> {
             frame_bytes_max: defaults.limits.frame_bytes_max.max(message_bytes as u64),
             message_bytes_max: defaults.limits.message_bytes_max.max(message_bytes),
             held_bytes_max: usize::MAX,
+            context_bytes_max: usize::MAX,
         };
         let settings = Settings {
             limits,

@@ -103,7 +103,12 @@ fn a_burst_of_clients_beyond_the_limit_does_not_spin_either() {
 }
 
 fn small() -> Settings {
-    let limits = Limits { frame_bytes_max: 1000, message_bytes_max: 2000, held_bytes_max: 10_000 };
+    let limits = Limits {
+        frame_bytes_max: 1000,
+        message_bytes_max: 2000,
+        held_bytes_max: 10_000,
+        ..Limits::default()
+    };
     Settings { limits, ..settings() }
 }
 

@@ -1,7 +1,7 @@
 //! What is going on: figures that each shard writes at the end of its turns, for anybody to read.
 
 use crate::cluster::{Cluster, ConnectionId};
-use crate::topic::{Missed, Topic};
+use crate::topic::{Deflated, Missed, Topic};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -85,6 +85,32 @@ figures! {
     buffers_exhausted,
     /// Overflows of the completion queue.
     overflows,
+    /// Messages sent that were compressed for one connection (what topics compress for all is in
+    /// [`TopicFigures`]), bytes of their payloads before and after, and the time that it took, in vain too.
+    deflated_messages,
+    /// See [`deflated_messages`](Self::deflated_messages).
+    deflated_bytes_in,
+    /// See [`deflated_messages`](Self::deflated_messages).
+    deflated_bytes_out,
+    /// See [`deflated_messages`](Self::deflated_messages).
+    deflate_nanoseconds,
+    /// Connections that have a compressor of their own at this moment.
+    deflate_contexts,
+    /// Memory of all compressors at this moment.
+    deflate_context_bytes,
+    /// Messages received that were compressed, bytes of their payloads before and after they were inflated, and
+    /// the time that it took to read whatever came on connections that have agreed on compression.
+    inflated_messages,
+    /// See [`inflated_messages`](Self::inflated_messages).
+    inflated_bytes_in,
+    /// See [`inflated_messages`](Self::inflated_messages).
+    inflated_bytes_out,
+    /// See [`inflated_messages`](Self::inflated_messages).
+    inflate_nanoseconds,
+    /// Windows kept for connections whose peers refer to their earlier messages, at this moment.
+    inflate_contexts,
+    /// Memory that they may take, with that of all inflaters, at this moment.
+    inflate_context_bytes,
     /// Time that the sampled turns took, beside waiting.
     turn_nanoseconds_sum,
 }
@@ -116,6 +142,8 @@ pub struct TopicFigures {
     pub missed: Missed,
     /// Subscriptions that are behind, as of the last look, at most a quarter of a second ago.
     pub behind: usize,
+    /// What deflating messages once for all subscribers has come to.
+    pub deflated: Deflated,
 }
 
 /// A subscription that is behind.
@@ -162,6 +190,7 @@ impl Observer {
             retained_bytes: registry.retained_bytes().load(Ordering::Relaxed),
             missed: registry.missed(),
             behind: self.cluster.surveys().map(|survey| survey.behind).sum(),
+            deflated: registry.deflated_figures(),
         }
     }
 

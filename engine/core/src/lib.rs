@@ -62,11 +62,12 @@ pub use running::{Drain, DrainReport, Running, Stopper};
 pub use server::Server;
 pub use settings::{Settings, SlowPeer};
 pub use topic::{
-    Behind, Form, Framing, Gap, GapReason, Missed, Pattern, Publication, Published, Publisher, Retention,
-    Start, Subscribed, Topic, TopicError, TopicInfo, TopicRule, TopicSettings,
+    Behind, Deflated, Form, Framing, Gap, GapReason, Missed, Pattern, Publication, Published, Publisher,
+    Retention, SharedDeflate, Start, Subscribed, Topic, TopicError, TopicInfo, TopicRule, TopicSettings,
 };
 pub use upgrade::{Answer, Deferred, Upgrade};
 
+pub use wsring_proto::deflate::{Deflate, DeflateOptions, InvalidDeflateOptions};
 pub use wsring_proto::handshake::Agreement;
 pub use wsring_proto::handshake::Url;
 pub use wsring_proto::http::{Request, Response};

@@ -9,11 +9,14 @@ use crate::route::{HttpRequest, Routes};
 use crate::running::Running;
 use crate::settings::Settings;
 use crate::shard::{Command, Shard, Start, start_shards};
-use crate::topic::{Encoding, Form, Framing, Publication, Publisher, Topic, TopicError, TopicRule};
+use crate::topic::{
+    Encoding, Form, Framing, Publication, Publisher, SharedDeflate, Topic, TopicError, TopicRule,
+};
 use crate::upgrade::{Answer, Upgrade};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
 use wsring_io::Io;
+use wsring_proto::deflate::DeflateOptions;
 
 /// A server to be: listeners, settings and routes. [`start`](Self::start) it, or
 /// [`run`](Self::run) it until the process ends.
@@ -45,6 +48,15 @@ impl Server {
     pub fn settings(mut self, settings: Settings) -> Self {
         self.settings = settings;
         self
+    }
+
+    /// Compresses messages (permessage-deflate, RFC 7692) with all clients that offer it, unless a route
+    /// [says otherwise](Upgrade::deflate). Not by default: it pays where messages are long and alike, and the
+    /// network is dearer than the processor.
+    pub fn deflate(mut self, options: DeflateOptions) -> Self {
+        let result = options.check().map_err(Error::Deflate);
+        self.routes.deflate = Some(options);
+        self.note(result)
     }
 
     /// Answers opening handshakes on `path`, which is literal, has `{name}` for a segment, or ends in
@@ -140,6 +152,15 @@ impl Server {
     pub fn retained_bytes_max(self, max: usize) -> Self {
         self.cluster.registry().set_retained_bytes_max(max);
         self
+    }
+
+    /// How messages of topics are deflated for those who have agreed on permessage-deflate: once for all.
+    pub fn shared_deflate(self, settings: SharedDeflate) -> Self {
+        let result = settings.check();
+        if result.is_ok() {
+            self.cluster.registry().set_shared_deflate(settings);
+        }
+        self.note(result)
     }
 
     /// Starts the shards and returns when all of them serve.

@@ -17,6 +17,7 @@ pub use receiving::Receiving;
 
 use crate::assembly::Assembly;
 use crate::close::CloseReason;
+use crate::deflate::{ContextId, Deflate};
 use crate::extension::Extension;
 use crate::frame::{self, Header, Opcode};
 use crate::limits::HEADER_BYTES_MAX;
@@ -37,6 +38,8 @@ pub struct Connection<R: Role> {
     assembly: Option<Box<Assembly>>,
     state: State,
     extension: Extension,
+    /// The window of what was received, if the peer refers to its earlier messages.
+    context: Option<ContextId>,
     role: PhantomData<R>,
 }
 
@@ -88,7 +91,25 @@ impl<R: Role> Connection<R> {
             assembly: None,
             state: State::Open,
             extension: Extension::None,
+            context: None,
             role: PhantomData,
+        }
+    }
+
+    /// A connection whose opening handshake agreed on permessage-deflate. If the peer refers to its earlier
+    /// messages, `resources` hold a window for it from now on, and [`abandon`](Self::abandon) must be called
+    /// when the connection ends.
+    pub fn with_deflate(agreed: Deflate, resources: &mut Resources) -> Self {
+        let window_bits = agreed.receive_window_bits::<R>();
+        let context = agreed.receives_with_takeover::<R>().then(|| resources.contexts_mut().add(window_bits));
+        Self { extension: Extension::Deflate(agreed), context, ..Self::new() }
+    }
+
+    /// What was agreed on about compression.
+    pub fn deflate(&self) -> Option<Deflate> {
+        match self.extension {
+            Extension::Deflate(agreed) => Some(agreed),
+            Extension::None => None,
         }
     }
 
@@ -150,8 +171,12 @@ impl<R: Role> Connection<R> {
         matches!(self.state, State::Open | State::Closing)
     }
 
-    /// Gives back what an unfinished message holds, when the connection ends within one.
+    /// Gives back what the connection holds when it ends: an unfinished message, and the window of what it
+    /// received.
     pub fn abandon(&mut self, resources: &mut Resources) {
+        if let Some(context) = self.context.take() {
+            resources.contexts_mut().remove(context);
+        }
         if let Some(assembly) = self.assembly.take() {
             resources.recycle(assembly);
         }
@@ -164,9 +189,8 @@ impl<R: Role> Connection<R> {
 
     /// Rules that a header alone can break on this connection (sections 5.1, 5.2, 5.4).
     fn check(&self, header: &Header, resources: &Resources) -> Result<(), Violation> {
-        let defined = if header.opcode.is_control() { 0 } else { self.extension.reserved_bits() };
-        if header.reserved & !defined != 0 {
-            return Err(Violation::ReservedBits { bits: header.reserved });
+        if header.reserved != 0 {
+            self.check_reserved(header)?;
         }
         match (R::MASKS, header.mask) {
             (false, None) => return Err(Violation::NotMasked),
@@ -174,6 +198,17 @@ impl<R: Role> Connection<R> {
             _ => {}
         }
         if header.opcode.is_control() { Ok(()) } else { self.check_data(header, resources) }
+    }
+
+    /// RFC 7692 section 6.1: RSV1 stands in the first frame of a message, not in others and not in control
+    /// frames.
+    fn check_reserved(&self, header: &Header) -> Result<(), Violation> {
+        let begins = matches!(header.opcode, Opcode::Text | Opcode::Binary);
+        let defined = if begins { self.extension.reserved_bits() } else { 0 };
+        match header.reserved & !defined {
+            0 => Ok(()),
+            _ => Err(Violation::ReservedBits { bits: header.reserved }),
+        }
     }
 
     fn check_data(&self, header: &Header, resources: &Resources) -> Result<(), Violation> {
@@ -187,11 +222,15 @@ impl<R: Role> Connection<R> {
         if header.length > limits.frame_bytes_max {
             return Err(Violation::FrameTooLong { length: header.length, max: limits.frame_bytes_max });
         }
-        let before = under_way.map_or(0, |assembly| assembly.message_bytes() as u64);
+        let before = under_way.map_or(0, |assembly| assembly.wire_bytes() as u64);
         let length = before.saturating_add(header.length);
-        if length > limits.message_bytes_max as u64 {
-            return Err(Violation::MessageTooLong { length, max: limits.message_bytes_max });
+        if length <= limits.message_bytes_max as u64 {
+            return Ok(());
         }
-        Ok(())
+        let compressed = header.reserved != 0 || under_way.is_some_and(|assembly| assembly.is_compressed());
+        if compressed && length <= limits.compressed_bytes_max() as u64 {
+            return Ok(());
+        }
+        Err(Violation::MessageTooLong { length, max: limits.message_bytes_max })
     }
 }

@@ -109,7 +109,7 @@ pub(crate) fn parse_leniently(bytes: &[u8]) -> Option<(u8, u64)> {
 }
 
 /// How many bytes the header takes that begins with these, once two are known.
-fn header_bytes(second: u8) -> usize {
+pub(crate) fn header_bytes(second: u8) -> usize {
     let length = match second & LENGTH {
         LENGTH_16 => 2,
         LENGTH_64 => 8,

@@ -6,6 +6,7 @@
 //!
 //! * [`http`] and [`handshake`]: HTTP/1.1 heads and the opening handshake, both roles (section 4).
 //! * [`Connection`]: frames and messages after the handshake, both roles (sections 5 to 7).
+//! * [`deflate`]: permessage-deflate (RFC 7692).
 //! * [`frame`]: one frame header, parsed and written.
 //! * [`simd`] and [`utf8`]: the byte kernels.
 //!
@@ -17,6 +18,7 @@
 mod assembly;
 mod close;
 mod connection;
+pub mod deflate;
 mod error;
 mod event;
 pub mod extension;

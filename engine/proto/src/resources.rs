@@ -1,7 +1,8 @@
 //! What all connections of one thread share.
 
 use crate::Limits;
-use crate::assembly::Assembly;
+use crate::assembly::{Assembly, Inflating};
+use crate::deflate::{Contexts, DeflateFigures};
 use crate::limits::{LONG_SPARE_BYTES_MAX, LONG_SPARES_MAX, SPARE_ASSEMBLIES_MAX, SPARE_ASSEMBLY_BYTES_MAX};
 use crate::simd::Level;
 
@@ -15,12 +16,23 @@ pub struct Resources {
     /// Vectors that gathered long messages before and may again.
     long: Vec<Vec<u8>>,
     held_bytes: usize,
+    contexts: Contexts,
+    #[expect(clippy::vec_box, reason = "assemblies hold them boxed, and boxes move between there and here")]
+    inflating: Vec<Box<Inflating>>,
 }
 
 impl Resources {
     /// Nothing held yet, with the best kernels of this machine.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, level: Level::detect(), spare: Vec::new(), long: Vec::new(), held_bytes: 0 }
+        Self {
+            limits,
+            level: Level::detect(),
+            spare: Vec::new(),
+            long: Vec::new(),
+            held_bytes: 0,
+            contexts: Contexts::new(limits.context_bytes_max),
+            inflating: Vec::new(),
+        }
     }
 
     /// Uses other kernels than the detected ones, for a test or a bench.
@@ -42,6 +54,33 @@ impl Resources {
     /// Bytes of unfinished messages held at present.
     pub fn held_bytes(&self) -> usize {
         self.held_bytes
+    }
+
+    /// Whether another connection's peer may refer to its earlier messages, which takes a window for as long as
+    /// the connection lives. Ask before
+    /// [`DeflateOptions::accept`](crate::deflate::DeflateOptions::accept); a window is counted from
+    /// [`Connection::with_deflate`](crate::Connection::with_deflate) on.
+    pub fn has_room_for_context(&self) -> bool {
+        self.contexts.have_room()
+    }
+
+    /// Windows held for connections whose peer refers to its earlier messages.
+    pub fn contexts(&self) -> usize {
+        self.contexts.windows()
+    }
+
+    /// What counts against [`Limits::context_bytes_max`].
+    pub fn context_bytes(&self) -> usize {
+        self.contexts.bytes()
+    }
+
+    /// The compressed messages received so far.
+    pub fn inflated(&self) -> DeflateFigures {
+        self.contexts.figures()
+    }
+
+    pub(crate) fn contexts_mut(&mut self) -> &mut Contexts {
+        &mut self.contexts
     }
 
     /// Gives a vector to gather a long message in, so that the next one allocates nothing: mostly one
@@ -68,6 +107,17 @@ impl Resources {
         assembly.clear(self);
         if self.spare.len() < SPARE_ASSEMBLIES_MAX {
             self.spare.push(assembly);
+        }
+    }
+
+    pub(crate) fn inflating(&mut self) -> Box<Inflating> {
+        self.inflating.pop().unwrap_or_default()
+    }
+
+    pub(crate) fn recycle_inflating(&mut self, mut inflating: Box<Inflating>) {
+        inflating.clear(self);
+        if self.inflating.len() < SPARE_ASSEMBLIES_MAX {
+            self.inflating.push(inflating);
         }
     }
 

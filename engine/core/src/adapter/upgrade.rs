@@ -106,7 +106,7 @@ impl Upgrade {
     pub async fn accept(mut self) -> Result<WebSocket<Server>, Error> {
         let mut head = Vec::with_capacity(256);
         let subprotocol = self.subprotocol.as_deref();
-        if let Err(fault) = write_switching(&mut head, &self.accept_key, subprotocol, &self.headers) {
+        if let Err(fault) = write_switching(&mut head, &self.accept_key, subprotocol, None, &self.headers) {
             answer(&mut self.transport, &self.options, &Response::empty(500), CLOSE).await;
             return Err(fault.into());
         }

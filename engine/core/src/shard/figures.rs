@@ -31,7 +31,8 @@ impl<I: Io> Shard<I> {
             self.turn_nanoseconds += nanoseconds;
             board.turn(nanoseconds);
         }
-        let (io, fanout) = (self.io.counters(), &self.local.fanout);
+        let (io, fanout, compressing) = (self.io.counters(), &self.local.fanout, &self.local.compressing);
+        let (deflated, inflated) = (compressing.figures(), self.resources.inflated());
         board.write(&ShardFigures {
             connections: self.table.len() as u64,
             accepted: io.accepted,
@@ -48,6 +49,18 @@ impl<I: Io> Shard<I> {
             completions: io.completions,
             buffers_exhausted: io.buffers_exhausted,
             overflows: io.overflows,
+            deflated_messages: deflated.messages,
+            deflated_bytes_in: deflated.plain_bytes,
+            deflated_bytes_out: deflated.wire_bytes,
+            deflate_nanoseconds: compressing.deflate_nanoseconds(),
+            deflate_contexts: compressing.contexts() as u64,
+            deflate_context_bytes: compressing.bytes() as u64,
+            inflated_messages: inflated.messages,
+            inflated_bytes_in: inflated.wire_bytes,
+            inflated_bytes_out: inflated.plain_bytes,
+            inflate_nanoseconds: compressing.inflate_nanoseconds(),
+            inflate_contexts: self.resources.contexts() as u64,
+            inflate_context_bytes: self.resources.context_bytes() as u64,
             turn_nanoseconds_sum: self.turn_nanoseconds,
             ..ShardFigures::default()
         });

@@ -16,7 +16,26 @@ pub struct Form(pub(crate) u8);
 impl Form {
     /// As it was published: a text or binary message with the payload as it is.
     pub const PUBLISHED: Self = Self(0);
+
+    /// Marks the variant of a form in which messages are deflated. Handlers never see it.
+    const DEFLATED: u8 = 0x80;
+
+    /// The same messages, deflated (RFC 7692) where that makes them shorter.
+    pub(crate) fn deflated(self) -> Self {
+        Self(self.0 | Self::DEFLATED)
+    }
+
+    /// The same messages as they are.
+    pub(crate) fn plain(self) -> Self {
+        Self(self.0 & !Self::DEFLATED)
+    }
+
+    pub(crate) fn is_deflated(self) -> bool {
+        self.0 & Self::DEFLATED != 0
+    }
 }
+
+const _: () = assert!(FORMS_MAX <= Form::DEFLATED as usize, "a form's number leaves the mark free");
 
 /// How an encoded message is put on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,18 +91,17 @@ impl Encoding {
         self.framing != Framing::Raw
     }
 
-    /// Encodes a message into `out`, which is empty, and hands the parts of its record to `record`.
-    pub(crate) fn record<T>(
-        &self,
-        publication: &Publication<'_>,
-        out: &mut Vec<u8>,
-        record: impl FnOnce(&[&[u8]]) -> T,
-    ) -> T {
+    /// Encodes a message into `out`, which is empty.
+    pub(super) fn encode(&self, publication: &Publication<'_>, out: &mut Vec<u8>) {
         (self.encode)(publication, out);
+    }
+
+    /// The frames that it goes out in, if any.
+    pub(super) fn opcode(&self) -> Option<Opcode> {
         match self.framing {
-            Framing::Raw => record(&[out]),
-            Framing::Text => record(&[&*header(Opcode::Text, out.len()), out]),
-            Framing::Binary => record(&[&*header(Opcode::Binary, out.len()), out]),
+            Framing::Raw => None,
+            Framing::Text => Some(Opcode::Text),
+            Framing::Binary => Some(Opcode::Binary),
         }
     }
 }

@@ -4,27 +4,19 @@
 //! that is in use. Then every shard that has subscribers is told, unless it was told before and has not
 //! looked yet: one entry per shard and topic, however many messages and subscribers.
 
-use super::form::{Encoding, Form, Publication, header};
+use super::form::{Form, Publication};
+use super::records::Records;
 use super::registry::Registry;
 use super::settings::TopicSettings;
 pub(crate) use super::stream::Place;
 use super::stream::{Room, Stream};
-use std::cell::RefCell;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use super::streams::Streams;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wsring_proto::Kind;
-use wsring_proto::frame::Opcode;
 
 /// Shards that a word tells apart; of more, some share a bit and are told of more than they asked for.
 const SHARD_BITS: usize = u64::BITS as usize;
-
-/// A scratch vector longer than this is not kept.
-const SCRATCH_BYTES_MAX: usize = 256 * 1024;
-
-thread_local! {
-    /// Where messages are encoded before they are appended.
-    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
 
 /// One topic or pattern.
 #[derive(Debug)]
@@ -36,6 +28,8 @@ pub(crate) struct Log {
     told: AtomicU64,
     subscribers: AtomicU32,
     is_pattern: bool,
+    /// Somebody needs what is published deflated, as it was published. A hint: it is then made before the lock.
+    deflates: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -54,12 +48,6 @@ struct State {
     streams: Option<Box<Streams>>,
     patterns: Option<Box<[Arc<Log>]>>,
     missed: Option<Box<Missed>>,
-}
-
-#[derive(Debug, Default)]
-struct Streams {
-    published: Stream,
-    others: Vec<(Form, Stream)>,
 }
 
 /// Messages that subscribers have missed, by what the topic's policy then did.
@@ -92,6 +80,7 @@ impl Log {
             told: AtomicU64::new(0),
             subscribers: AtomicU32::new(0),
             is_pattern,
+            deflates: AtomicBool::new(false),
             state: Mutex::default(),
         })
     }
@@ -126,10 +115,14 @@ impl Log {
         payload: &[u8],
         mut tell: impl FnMut(&Arc<Self>, News),
     ) -> (u64, usize) {
+        let mut records = Records::default();
+        if self.deflates.load(Ordering::Relaxed) {
+            records.deflate_ahead(&self.publication(0, kind, payload), registry);
+        }
         let mut state = self.lock();
         let offset = state.next;
-        let publication = Publication { topic: &self.name, epoch: self.epoch, offset, kind, payload };
-        let news = self.append(&mut state, &publication, registry);
+        let publication = self.publication(offset, kind, payload);
+        let news = self.append(&mut state, &publication, &mut records, registry);
         let mut subscribers = self.subscribers() as usize;
         if state.patterns_as_of != registry.patterns_as_of() {
             state.find_patterns(&self.name, registry);
@@ -141,7 +134,7 @@ impl Log {
             if pattern.subscribers() == 0 {
                 continue;
             }
-            let news = pattern.append(&mut its_state, &publication, registry);
+            let news = pattern.append(&mut its_state, &publication, &mut records, registry);
             drop(its_state);
             subscribers += pattern.subscribers() as usize;
             if news != 0 {
@@ -156,18 +149,23 @@ impl Log {
         (offset, subscribers)
     }
 
+    pub(super) fn publication<'a>(&'a self, offset: u64, kind: Kind, payload: &'a [u8]) -> Publication<'a> {
+        Publication { topic: &self.name, epoch: self.epoch, offset, kind, payload }
+    }
+
     /// Appends to each form that is in use; the shards that have to be told of it.
-    fn append(&self, state: &mut State, publication: &Publication<'_>, registry: &Registry) -> News {
+    fn append(
+        &self,
+        state: &mut State,
+        publication: &Publication<'_>,
+        records: &mut Records,
+        registry: &Registry,
+    ) -> News {
         let next = state.next;
         state.next += 1;
         let room = self.room(registry);
         let streams = state.streams.get_or_insert_default();
-        let header = header(publication.kind.opcode(), publication.payload.len());
-        streams.published.append(&[&header, publication.payload], next, &room);
-        for (form, stream) in &mut streams.others {
-            let Some(encoding) = registry.encoding(*form) else { continue };
-            encode(encoding, publication, |parts| stream.append(parts, next, &room));
-        }
+        streams.append(publication, next, records, &room, registry);
         // Whoever takes its bit away looks at the segments after that, and they are written by now.
         state.listeners & !self.told.fetch_or(state.listeners, Ordering::AcqRel)
     }
@@ -188,29 +186,9 @@ impl Log {
         }
         let next = state.next;
         let streams = state.streams.get_or_insert_default();
-        if form == Form::PUBLISHED {
-            streams.published.users += 1;
-        } else if let Some((_, stream)) = streams.others.iter_mut().find(|(other, _)| *other == form) {
-            stream.users += 1;
-        } else if let Some(encoding) = registry.encoding(form) {
-            let room = self.room(registry);
-            let mut stream = Stream::in_use();
-            if !self.is_pattern {
-                self.fill(&streams.published, &mut stream, encoding, next, &room);
-            }
-            streams.others.push((form, stream));
-        }
+        streams.listen(self, form, next, &self.room(registry), registry);
+        self.deflates.store(streams.deflates(), Ordering::Relaxed);
         next
-    }
-
-    /// Encodes what is kept in a form that was not in use so far.
-    fn fill(&self, from: &Stream, to: &mut Stream, encoding: &Encoding, next: u64, room: &Room<'_>) {
-        let oldest = from.oldest(next, room.retention);
-        for (offset, now, frame) in from.messages().skip_while(|(offset, ..)| *offset < oldest) {
-            let (kind, payload) = parse(frame);
-            let publication = Publication { topic: &self.name, epoch: self.epoch, offset, kind, payload };
-            encode(encoding, &publication, |parts| to.append(parts, offset, &Room { now, ..*room }));
-        }
     }
 
     /// A shard has lost its last subscriber in a form; `is_last`: and in any other.
@@ -225,9 +203,20 @@ impl Log {
                 state.listeners &= !bit(shard);
             }
         }
-        if let Some(stream) = state.stream_mut(form) {
-            stream.users -= 1;
+        if let Some(streams) = &mut state.streams {
+            streams.unlisten(form);
+            self.deflates.store(streams.deflates(), Ordering::Relaxed);
         }
+    }
+
+    /// One connection more gets a deflated variant.
+    pub(crate) fn subscribed_in(&self, form: Form) {
+        self.lock().streams.iter_mut().for_each(|streams| streams.subscribed(form));
+    }
+
+    /// The reverse.
+    pub(crate) fn unsubscribed_in(&self, form: Form) {
+        self.lock().streams.iter_mut().for_each(|streams| streams.unsubscribed(form));
     }
 
     pub(crate) fn subscribed(&self) {
@@ -274,10 +263,7 @@ impl Log {
 
     /// Memory of all forms.
     pub(crate) fn bytes(&self) -> usize {
-        let state = self.lock();
-        let others =
-            state.streams.iter().flat_map(|streams| &streams.others).map(|(_, stream)| stream.bytes());
-        state.stream(Form::PUBLISHED).map_or(0, Stream::bytes) + others.sum::<usize>()
+        self.lock().streams.as_ref().map_or(0, |streams| streams.bytes())
     }
 
     /// Drops what has become too old, and forms that nobody has used for a while. Says whether anything is
@@ -285,20 +271,9 @@ impl Log {
     pub(crate) fn look_after(&self, registry: &Registry) -> bool {
         let mut state = self.lock();
         let Some(streams) = &mut state.streams else { return false };
-        let room = self.room(registry);
-        streams.published.expire(&room);
-        streams.others.retain_mut(|(_, stream)| {
-            stream.expire(&room);
-            let unused = stream.users == 0;
-            if unused && stream.was_unused {
-                stream.clear(room.gauge);
-                return false;
-            }
-            stream.was_unused = unused;
-            true
-        });
-        let is_kept = streams.published.bytes() > 0;
-        if !is_kept && streams.others.is_empty() && streams.published.users == 0 {
+        streams.look_after(&self.room(registry));
+        let is_kept = streams.keeps_any();
+        if !is_kept && !streams.is_read() {
             // It costs what it did before it was first used.
             state.streams = None;
         }
@@ -318,9 +293,9 @@ impl Log {
     pub(crate) fn clear(&self, registry: &Registry) {
         let mut state = self.lock();
         if let Some(mut streams) = state.streams.take() {
-            streams.published.clear(registry.retained_bytes());
-            streams.others.iter_mut().for_each(|(_, stream)| stream.clear(registry.retained_bytes()));
+            streams.clear(registry.retained_bytes());
         }
+        self.deflates.store(false, Ordering::Relaxed);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -330,19 +305,11 @@ impl Log {
 
 impl State {
     fn stream(&self, form: Form) -> Option<&Stream> {
-        let streams = self.streams.as_deref()?;
-        if form == Form::PUBLISHED {
-            return Some(&streams.published);
-        }
-        streams.others.iter().find(|(other, _)| *other == form).map(|(_, stream)| stream)
+        self.streams.as_ref()?.find(form)
     }
 
     fn stream_mut(&mut self, form: Form) -> Option<&mut Stream> {
-        let streams = self.streams.as_deref_mut()?;
-        if form == Form::PUBLISHED {
-            return Some(&mut streams.published);
-        }
-        streams.others.iter_mut().find(|(other, _)| *other == form).map(|(_, stream)| stream)
+        self.streams.as_mut()?.find_mut(form)
     }
 
     #[cold]
@@ -351,27 +318,6 @@ impl State {
         self.patterns = (!found.is_empty()).then(|| found.into_boxed_slice());
         self.patterns_as_of = as_of;
     }
-}
-
-fn encode(encoding: &Encoding, publication: &Publication<'_>, record: impl FnOnce(&[&[u8]])) {
-    SCRATCH.with_borrow_mut(|scratch| {
-        scratch.clear();
-        encoding.record(publication, scratch, record);
-        if scratch.capacity() > SCRATCH_BYTES_MAX {
-            *scratch = Vec::new();
-        }
-    });
-}
-
-/// A frame of ours taken apart: whole, unmasked, and known to be right.
-fn parse(frame: &[u8]) -> (Kind, &[u8]) {
-    let header = match frame[1] {
-        126 => 4,
-        127 => 10,
-        _ => 2,
-    };
-    let kind = if frame[0] & 0x0f == Opcode::Text as u8 { Kind::Text } else { Kind::Binary };
-    (kind, &frame[header..])
 }
 
 fn bit(shard: usize) -> u64 {

@@ -4,8 +4,11 @@
 //! every shard reads it where it lies. A subscription is a place in the log: sending to a subscriber means
 //! sending the bytes from its place to the end, one message when it is quiet and many when it is not. So
 //! nothing is queued for a subscriber that is slow, and what retention drops before it got there, it has
-//! missed. `docs/fan-out.md` draws all this; read [`log`] first, then `shard/fanout`.
+//! missed. Subscribers that have agreed on compression read a second variant of the log, in which each message
+//! is deflated: once, by whoever publishes it. `docs/fan-out.md` draws all this; read [`log`] first, then `shard/fanout`.
 
+#[cfg(test)]
+mod deflating;
 mod form;
 pub(crate) mod log;
 mod name;
@@ -13,9 +16,12 @@ mod patterns;
 mod publisher;
 #[cfg(test)]
 mod races;
+mod records;
 pub(crate) mod registry;
 mod settings;
+mod shared;
 mod stream;
+mod streams;
 mod subscribe;
 
 pub(crate) use form::Encoding;
@@ -24,4 +30,5 @@ pub use log::Missed;
 pub use name::TopicError;
 pub use publisher::{Pattern, Published, Publisher, Topic, TopicInfo};
 pub use settings::{Behind, Retention, TopicRule, TopicSettings};
+pub use shared::{Deflated, SharedDeflate};
 pub use subscribe::{Gap, GapReason, Start, Subscribed};

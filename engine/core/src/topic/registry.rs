@@ -5,11 +5,12 @@ use super::log::{Log, Missed};
 use super::name::{TopicError, check_name, check_pattern, matches};
 use super::patterns::Patterns;
 use super::settings::{TopicRule, TopicSettings};
+use super::shared::{Deflated, SharedDeflate};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 use wsring_io::Time;
 
 /// Names are spread over so many locks.
@@ -39,7 +40,14 @@ const TALLIES: usize = 16;
 struct Tally {
     messages: AtomicU64,
     bytes: AtomicU64,
+    deflated_messages: AtomicU64,
+    deflated_bytes_in: AtomicU64,
+    deflated_bytes_out: AtomicU64,
+    deflated_nanoseconds: AtomicU64,
+    saved_bytes: AtomicU64,
 }
+
+const _: () = assert!(size_of::<Tally>() == 64, "what one thread counts is one cache line");
 
 thread_local! {
     static TALLY: usize = {
@@ -63,6 +71,8 @@ pub(crate) struct Registry {
     patterns: RwLock<Patterns>,
     /// Counts the changes of `patterns`.
     patterns_as_of: AtomicU32,
+    /// As [`SharedDeflate::pack`] has it.
+    shared_deflate: AtomicU64,
     retained_bytes: AtomicUsize,
     retained_bytes_max: AtomicUsize,
     last_epoch: AtomicU64,
@@ -85,6 +95,7 @@ impl Default for Registry {
             encodings: [const { OnceLock::new() }; FORMS_MAX],
             patterns: RwLock::default(),
             patterns_as_of: AtomicU32::new(0),
+            shared_deflate: AtomicU64::new(SharedDeflate::default().pack()),
             retained_bytes: AtomicUsize::new(0),
             retained_bytes_max: AtomicUsize::new(RETAINED_BYTES_MAX),
             last_epoch: AtomicU64::new(0),
@@ -207,9 +218,18 @@ impl Registry {
         panic!("a server has at most {FORMS_MAX} forms, the published one included");
     }
 
-    /// How a form is made; `None` for the published one.
+    /// How a form is made, whatever its variant; `None` for the published one.
     pub(crate) fn encoding(&self, form: Form) -> Option<&Encoding> {
-        self.encodings.get(usize::from(form.0))?.get()
+        self.encodings.get(usize::from(form.plain().0))?.get()
+    }
+
+    /// How deflated variants are made.
+    pub(crate) fn shared_deflate(&self) -> SharedDeflate {
+        SharedDeflate::unpack(self.shared_deflate.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn set_shared_deflate(&self, settings: SharedDeflate) {
+        self.shared_deflate.store(settings.pack(), Ordering::Relaxed);
     }
 
     /// Replaces the rules for topics made from now on; the first one that matches counts.
@@ -243,17 +263,47 @@ impl Registry {
 
     /// Counts a published message.
     pub(super) fn count(&self, bytes: usize) {
-        let tally = &self.tallies[TALLY.with(|number| *number)];
+        let tally = self.tally();
         tally.messages.fetch_add(1, Ordering::Relaxed);
         tally.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
+    /// Counts a message that was deflated for all: its frame before and after.
+    pub(super) fn deflated(&self, bytes_in: usize, bytes_out: usize, took: Duration) {
+        let tally = self.tally();
+        tally.deflated_messages.fetch_add(1, Ordering::Relaxed);
+        tally.deflated_bytes_in.fetch_add(bytes_in as u64, Ordering::Relaxed);
+        tally.deflated_bytes_out.fetch_add(bytes_out as u64, Ordering::Relaxed);
+        tally.deflated_nanoseconds.fetch_add(took.as_nanos() as u64, Ordering::Relaxed);
+    }
+
+    /// Counts bytes that need not be sent to the subscribers of a message.
+    pub(super) fn saved(&self, bytes: u64) {
+        self.tally().saved_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn tally(&self) -> &Tally {
+        &self.tallies[TALLY.with(|number| *number)]
+    }
+
     /// Messages published, and bytes of their payloads.
     pub(crate) fn published(&self) -> (u64, u64) {
-        let sum = |of: fn(&Tally) -> &AtomicU64| {
-            self.tallies.iter().map(|tally| of(tally).load(Ordering::Relaxed)).sum()
-        };
-        (sum(|tally| &tally.messages), sum(|tally| &tally.bytes))
+        (self.sum(|tally| &tally.messages), self.sum(|tally| &tally.bytes))
+    }
+
+    /// What deflating for all has come to.
+    pub(crate) fn deflated_figures(&self) -> Deflated {
+        Deflated {
+            messages: self.sum(|tally| &tally.deflated_messages),
+            bytes_in: self.sum(|tally| &tally.deflated_bytes_in),
+            bytes_out: self.sum(|tally| &tally.deflated_bytes_out),
+            nanoseconds: self.sum(|tally| &tally.deflated_nanoseconds),
+            saved_bytes: self.sum(|tally| &tally.saved_bytes),
+        }
+    }
+
+    fn sum(&self, of: fn(&Tally) -> &AtomicU64) -> u64 {
+        self.tallies.iter().map(|tally| of(tally).load(Ordering::Relaxed)).sum()
     }
 
     /// Counts messages that a subscriber has missed.

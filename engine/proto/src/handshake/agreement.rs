@@ -1,12 +1,14 @@
 //! The client's side: what the server answered (RFC 6455 sections 4.1 and 4.2.2).
 
 use super::{ExtensionOffer, Opening, extension};
+use crate::deflate::Deflate;
 use crate::http::{Fields, HEADERS_MAX, HeadLimits, Only, check_line_ends, shown};
 
 /// What both ends agreed on: the WebSocket is open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Agreement {
     subprotocol: Option<String>,
+    deflate: Option<Deflate>,
     headers: Vec<(String, Vec<u8>)>,
 }
 
@@ -57,6 +59,14 @@ pub enum OpeningError {
         /// The header's value.
         found: String,
     },
+    /// The server chose permessage-deflate with parameters that do not fit what was offered.
+    #[error("the server answered with {found}, expected {expected}")]
+    Deflate {
+        /// The extension as the server wrote it.
+        found: String,
+        /// What it should have had.
+        expected: String,
+    },
 }
 
 impl Agreement {
@@ -65,8 +75,13 @@ impl Agreement {
         self.subprotocol.as_deref()
     }
 
+    /// What the server agreed to of [`Opening::deflate`]; its parameters fit the offer.
+    pub fn deflate(&self) -> Option<Deflate> {
+        self.deflate
+    }
+
     /// The extensions that the server chose, in its order; each was offered by name. Whether the
-    /// parameters fit the offer is for the extension to say.
+    /// parameters fit an offer made with [`Opening::extension`] is for the extension to say.
     pub fn extensions(&self) -> Vec<ExtensionOffer<'_>> {
         let mut chosen = Vec::new();
         for (_, value) in self.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case(EXTENSIONS)) {
@@ -102,9 +117,10 @@ pub(super) fn check(opening: &Opening, head: &[u8], limits: &HeadLimits) -> Resu
         value == accept_key
     })?;
     let subprotocol = check_subprotocol(opening, &fields)?;
-    check_extensions(opening, &fields)?;
+    let chosen = check_extensions(opening, &fields)?;
+    let deflate = opening.deflate_options().map_or(Ok(None), |options| options.agreed(&chosen))?;
     let headers = fields.iter().map(|(name, value)| (name.to_owned(), value.to_vec())).collect();
-    Ok(Agreement { subprotocol, headers })
+    Ok(Agreement { subprotocol, deflate, headers })
 }
 
 /// The fields of a 101.
@@ -176,7 +192,10 @@ fn check_subprotocol(opening: &Opening, fields: &Fields<'_>) -> Result<Option<St
 }
 
 /// RFC 6455 section 4.1: an extension that was not asked for fails the connection.
-fn check_extensions(opening: &Opening, fields: &Fields<'_>) -> Result<(), OpeningError> {
+fn check_extensions<'a>(
+    opening: &Opening,
+    fields: &'a Fields<'a>,
+) -> Result<Vec<ExtensionOffer<'a>>, OpeningError> {
     let mut chosen = Vec::new();
     for value in fields.values(EXTENSIONS) {
         let parsed = extension::parse(value, &mut chosen);
@@ -184,5 +203,5 @@ fn check_extensions(opening: &Opening, fields: &Fields<'_>) -> Result<(), Openin
             return Err(OpeningError::Extension { found: shown(value) });
         }
     }
-    Ok(())
+    Ok(chosen)
 }

@@ -2,6 +2,7 @@
 
 use super::key::{accept_key, client_key};
 use super::{Agreement, ExtensionOffer, OpeningError, RESERVED, Url, agreement, extension};
+use crate::deflate::DeflateOptions;
 use crate::http::{HeadLimits, InvalidHeader, is_authority, is_token, push_header, push_line};
 
 /// One attempt to open a WebSocket: [`write`](Self::write) it, collect the answer's head with
@@ -14,6 +15,7 @@ pub struct Opening {
     origin: Option<String>,
     subprotocols: Vec<String>,
     extensions: Vec<String>,
+    deflate: Option<DeflateOptions>,
     headers: Vec<(String, String)>,
 }
 
@@ -28,6 +30,7 @@ impl Opening {
             origin: None,
             subprotocols: Vec::new(),
             extensions: Vec::new(),
+            deflate: None,
             headers: Vec::new(),
         }
     }
@@ -72,6 +75,14 @@ impl Opening {
         self
     }
 
+    /// Offers permessage-deflate with these options, which have to be
+    /// [valid](DeflateOptions::check); [`Agreement::deflate`] says what became of it.
+    #[must_use]
+    pub fn deflate(mut self, options: DeflateOptions) -> Self {
+        self.deflate = Some(options);
+        self.extension(&options.offer())
+    }
+
     /// Adds a header, such as `Authorization` or `Cookie`.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
@@ -109,6 +120,11 @@ impl Opening {
 
     pub(super) fn subprotocols(&self) -> &[String] {
         &self.subprotocols
+    }
+
+    /// What was offered of permessage-deflate.
+    pub(super) fn deflate_options(&self) -> Option<&DeflateOptions> {
+        self.deflate.as_ref()
     }
 
     /// Whether an extension of this name was offered.

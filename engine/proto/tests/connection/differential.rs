@@ -11,7 +11,12 @@ const STREAMS: u64 = 10_000;
 
 fn limits(random: &mut Random) -> Limits {
     match random.once_in(4) {
-        true => Limits { frame_bytes_max: 64, message_bytes_max: 100, held_bytes_max: 1 << 30 },
+        true => Limits {
+            frame_bytes_max: 64,
+            message_bytes_max: 100,
+            held_bytes_max: 1 << 30,
+            ..Limits::default()
+        },
         false => Limits::default(),
     }
 }

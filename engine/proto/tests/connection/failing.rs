@@ -23,7 +23,8 @@ fn faults() -> Vec<(Frame, u16)> {
     ]
 }
 
-const LIMITS: Limits = Limits { frame_bytes_max: 200, message_bytes_max: 200, held_bytes_max: 1 << 20 };
+const LIMITS: Limits =
+    Limits { frame_bytes_max: 200, message_bytes_max: 200, held_bytes_max: 1 << 20, context_bytes_max: 0 };
 
 #[test]
 fn rfc6455_7_1_7_after_a_fault_the_next_event_is_the_peers_close() {

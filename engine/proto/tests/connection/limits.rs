@@ -4,7 +4,8 @@ use super::support::wire::{self, Frame, fragments};
 use super::{Seen, binary, check_frames_with, close, ping, receive, text};
 use wsring_proto::{Connection, Limits, Resources, Server};
 
-const SMALL: Limits = Limits { frame_bytes_max: 100, message_bytes_max: 150, held_bytes_max: 1 << 20 };
+const SMALL: Limits =
+    Limits { frame_bytes_max: 100, message_bytes_max: 150, held_bytes_max: 1 << 20, context_bytes_max: 0 };
 
 #[test]
 fn a_frame_of_the_limit_passes_and_one_byte_more_is_1009() {
@@ -24,7 +25,7 @@ fn a_message_of_the_limit_passes_and_one_byte_more_is_1009() {
     let tight = Limits { message_bytes_max: 10, ..SMALL };
     check_frames_with(&[Frame::new(0x82, [0; 10])], &tight, &[binary([0; 10])]);
     check_frames_with(&[Frame::new(0x82, [0; 11])], &tight, &[Seen::Failed(1009)]);
-    let none = Limits { frame_bytes_max: 0, message_bytes_max: 0, held_bytes_max: 0 };
+    let none = Limits { frame_bytes_max: 0, message_bytes_max: 0, held_bytes_max: 0, context_bytes_max: 0 };
     check_frames_with(
         &[Frame::new(0x82, ""), Frame::new(0x82, "a")],
         &none,
@@ -47,7 +48,7 @@ fn the_sum_of_fragments_does_not_overflow() {
         let frames = [Frame::new(0x02, "ab"), Frame::new(0x80, "").announcing(length)];
         check_frames_with(&frames, &boundless, &[Seen::Failed(1009)]);
     }
-    let most = Limits { frame_bytes_max: u64::MAX, message_bytes_max: usize::MAX, held_bytes_max: 1 << 20 };
+    let most = Limits { frame_bytes_max: u64::MAX, message_bytes_max: usize::MAX, ..SMALL };
     let frames = [Frame::new(0x02, "ab"), Frame::new(0x80, "c").announcing((1 << 63) - 1)];
     check_frames_with(&frames, &most, &[]);
 }

@@ -96,8 +96,12 @@ fn rfc6455_5_4_empty_fragments_cost_nothing() {
 
 #[test]
 fn rfc6455_10_4_an_announced_length_allocates_nothing() {
-    let limits =
-        Limits { frame_bytes_max: u64::MAX, message_bytes_max: usize::MAX, held_bytes_max: usize::MAX };
+    let limits = Limits {
+        frame_bytes_max: u64::MAX,
+        message_bytes_max: usize::MAX,
+        held_bytes_max: usize::MAX,
+        ..Limits::default()
+    };
     for length in [60 << 20, u64::from(u32::MAX), (1 << 63) - 1] {
         let frames = [Frame::new(0x82, [1; 100]).announcing(length)];
         let info = count(&mut Resources::new(limits), &mut wire::stream(&frames, true), 50, 0);

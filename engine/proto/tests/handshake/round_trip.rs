@@ -55,7 +55,7 @@ proptest! {
         supported.extend(asked.last().map(String::as_str));
         let chosen = offer.choose(&supported);
         let mut answer = Vec::new();
-        write_switching(&mut answer, &offer.accept_key(), chosen, &[("X-Answered", &value)]).expect("valid");
+        write_switching(&mut answer, &offer.accept_key(), chosen, None, &[("X-Answered", &value)]).expect("valid");
         answer.extend_from_slice(&frames);
 
         let head = collect_head(&answer);

@@ -7,14 +7,15 @@ use wsring_proto::http::InvalidHeader;
 fn rfc6455_4_2_2_the_answer_of_the_rfc() {
     let key = accept_key(b"dGhlIHNhbXBsZSBub25jZQ==");
     let mut out = b"x".to_vec();
-    write_switching(&mut out, &key, Some("chat"), &[("Set-Cookie", "a=b"), ("X-Y", "")]).expect("valid");
+    write_switching(&mut out, &key, Some("chat"), None, &[("Set-Cookie", "a=b"), ("X-Y", "")])
+        .expect("valid");
     let expected = "xHTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
         Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n\
         Set-Cookie: a=b\r\nX-Y: \r\n\r\n";
     assert_eq!(out.escape_ascii().to_string(), expected.escape_default().to_string());
 
     out.clear();
-    write_switching(&mut out, &key, None, NO_HEADERS).expect("valid");
+    write_switching(&mut out, &key, None, None, NO_HEADERS).expect("valid");
     let expected = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
         Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
     assert_eq!(out, expected.as_bytes());
@@ -39,7 +40,7 @@ fn response_splitting_is_refused_and_leaves_nothing_behind() {
     ];
     for (subprotocol, headers, fault) in cases {
         let mut out = b"before".to_vec();
-        let written = write_switching(&mut out, &[b'a'; 28], subprotocol, headers);
+        let written = write_switching(&mut out, &[b'a'; 28], subprotocol, None, headers);
         assert_eq!(written.as_ref(), Err(&fault));
         assert_eq!(out, b"before");
     }

@@ -249,6 +249,9 @@ impl Local {
         };
         let fanout = &mut self.fanout;
         let feed = fanout.feed_for(&log, form, registry, self.shard);
+        if form.is_deflated() {
+            log.subscribed_in(form);
+        }
         let bounds = log.bounds(registry, form);
         let wanted = match start {
             Start::Now => bounds.next,
@@ -304,6 +307,9 @@ impl Local {
         let was_behind = feed.is_behind(subscription.position);
         feed.remove(subscription.position, subscriptions);
         let (log, is_empty) = (Arc::clone(&feed.log), feed.members.is_empty());
+        if feed.form.is_deflated() {
+            log.unsubscribed_in(feed.form);
+        }
         if is_empty {
             self.fanout.drop_feed(subscription.feed, self.shard);
         }

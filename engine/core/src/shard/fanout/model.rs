@@ -7,6 +7,7 @@ use crate::topic::registry::Registry;
 use crate::topic::{Behind, Encoding, Form, Framing, Retention, Start, TopicSettings};
 use proptest::prelude::*;
 use std::collections::VecDeque;
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 use wsring_io::Time;
@@ -14,6 +15,8 @@ use wsring_proto::Kind;
 
 const SHARDS: usize = 2;
 const SUBSCRIBERS: usize = 6;
+/// As it was published and encoded, both also deflated.
+const FORMS: usize = 4;
 const TIMES_MAX: u64 = 400;
 
 /// What may happen, in any order.
@@ -26,7 +29,7 @@ enum Act {
     Subscribe {
         at: usize,
         shard: usize,
-        encoded: bool,
+        form: usize,
         start: Start,
     },
     Leave(usize),
@@ -52,8 +55,8 @@ fn step() -> impl Strategy<Value = Act> {
     prop_oneof![
         6 => (lengths, prop_oneof![Just(1_usize), 1..30_usize])
             .prop_map(|(length, times)| Act::Publish { length, times }),
-        3 => (at.clone(), 0..SHARDS, any::<bool>(), starts)
-            .prop_map(|(at, shard, encoded, start)| Act::Subscribe { at, shard, encoded, start }),
+        3 => (at.clone(), 0..SHARDS, 0..FORMS, starts)
+            .prop_map(|(at, shard, form, start)| Act::Subscribe { at, shard, form, start }),
         1 => at.clone().prop_map(Act::Leave),
         2 => at.clone().prop_map(Act::Stall),
         2 => at.clone().prop_map(Act::Resume),
@@ -89,7 +92,7 @@ struct Subscriber {
 struct Model {
     registry: Registry,
     log: Arc<Log>,
-    encoded: Form,
+    forms: [Form; FORMS],
     feeds: Vec<(usize, Feed)>,
     subscribers: [Option<Subscriber>; SUBSCRIBERS],
     messages: Vec<Message>,
@@ -101,7 +104,7 @@ impl Model {
     fn new(retention: Retention) -> Self {
         let registry = Registry::default();
         registry.simulate_time(Time(0));
-        let encoded = registry.add_form(Encoding::new(Framing::Binary, |publication, out| {
+        let made = registry.add_form(Encoding::new(Framing::Binary, |publication, out| {
             out.extend_from_slice(&publication.offset.to_be_bytes());
             out.extend_from_slice(publication.payload);
         }));
@@ -111,7 +114,7 @@ impl Model {
         Self {
             registry,
             log,
-            encoded,
+            forms: [Form::PUBLISHED, Form::PUBLISHED.deflated(), made, made.deflated()],
             feeds: Vec::new(),
             subscribers,
             messages: Vec::new(),
@@ -123,10 +126,9 @@ impl Model {
     fn act(&mut self, step: &Act) {
         match *step {
             Act::Publish { length, times } => (0..times).for_each(|_| self.publish(length)),
-            Act::Subscribe { at, shard, encoded, start } => {
+            Act::Subscribe { at, shard, form, start } => {
                 self.leave(at);
-                let form = if encoded { self.encoded } else { Form::PUBLISHED };
-                self.subscribe(at, shard, form, start);
+                self.subscribe(at, shard, self.forms[form], start);
             }
             Act::Leave(at) => self.leave(at),
             Act::Stall(at) | Act::Resume(at) => {
@@ -249,11 +251,11 @@ impl Model {
         true
     }
 
-    /// What retention promises, of both forms.
+    /// What retention promises, of all forms.
     fn check_room(&self) {
         let kept = &self.log.settings().retention;
         let next = self.messages.len() as u64;
-        for form in [Form::PUBLISHED, self.encoded] {
+        for form in self.forms {
             let bounds = self.log.bounds(&self.registry, form);
             assert!(bounds.next == next && bounds.oldest <= next);
             assert!(next - bounds.oldest <= kept.messages, "{bounds:?} of {kept:?}");
@@ -269,7 +271,7 @@ impl Model {
         let longest = self.messages.iter().map(|message| message.payload.len() + 8 + 10 + 4).max();
         let most = kept.bytes.max(longest.unwrap_or(0));
         let bytes = self.log.bytes();
-        assert!(bytes <= 2 * most, "{bytes} bytes in two forms, of {kept:?}");
+        assert!(bytes <= FORMS * most, "{bytes} bytes in {FORMS} forms, of {kept:?}");
         let counted = self.registry.retained_bytes().load(std::sync::atomic::Ordering::Relaxed);
         assert_eq!(counted, bytes);
     }
@@ -297,24 +299,46 @@ fn take(queue: &mut VecDeque<u64>, batch: &Batch, form: Form, messages: &[Messag
     for offset in batch.first..batch.first + u64::from(batch.messages) {
         assert_eq!(queue.pop_front(), Some(offset), "in order, and once");
         let payload = &messages[offset as usize].payload;
-        let payload = match form {
+        let payload = match form.plain() {
             Form::PUBLISHED => payload.clone(),
             _ => [&offset.to_be_bytes()[..], payload].concat(),
         };
-        let frame = frame(&payload);
-        assert!(batch.segment.bytes(at..at + frame.len()) == frame, "message {offset} is whole");
-        at += frame.len();
+        let bytes = batch.segment.bytes(at..batch.range.end as usize);
+        let (is_deflated, header, length) = header(bytes);
+        let body = &bytes[header..header + length];
+        assert!(form.is_deflated() || !is_deflated, "message {offset} comes plain to who wants it so");
+        match is_deflated {
+            true => assert!(inflate(body) == payload && body.len() < payload.len(), "message {offset}"),
+            false => assert!(body == payload, "message {offset} is whole"),
+        }
+        at += header + length;
     }
     assert_eq!(at, batch.range.end as usize, "nothing else is in the batch");
 }
 
-/// A binary message of a server (RFC 6455, section 5.2).
-fn frame(payload: &[u8]) -> Vec<u8> {
-    let header = match payload.len() {
-        length @ 0..126 => vec![0x82, length as u8],
-        length => [&[0x82, 126], &(length as u16).to_be_bytes()[..]].concat(),
+/// Of a server's whole binary message (RFC 6455, section 5.2): whether it is deflated (RFC 7692, section 6), the
+/// length of its header and that of its payload.
+fn header(frame: &[u8]) -> (bool, usize, usize) {
+    assert!(
+        matches!(frame[0], 0x82 | 0xc2),
+        "final, binary, at most the first bit reserved: {:#x}",
+        frame[0]
+    );
+    let (header, length) = match frame[1] {
+        126 => (4, u16::from_be_bytes([frame[2], frame[3]]).into()),
+        length => (2, length.into()),
     };
-    [header, payload.to_vec()].concat()
+    assert_eq!(header, if length < 126 { 2 } else { 4 }, "the shortest there is");
+    (frame[0] == 0xc2, header, length)
+}
+
+/// RFC 7692, section 7.2.2, by an inflater that knows nothing of any other message.
+fn inflate(body: &[u8]) -> Vec<u8> {
+    let mut inflater = flate2::write::DeflateDecoder::new(Vec::new());
+    inflater.write_all(body).unwrap();
+    inflater.write_all(&[0x00, 0x00, 0xff, 0xff]).unwrap();
+    inflater.flush().unwrap();
+    inflater.get_ref().clone()
 }
 
 proptest! {
