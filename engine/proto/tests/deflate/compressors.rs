@@ -227,8 +227,8 @@ fn messages_in_fragments_hold_on_to_their_compressor() {
         let mut pair = Pair::new(agreed(takeover, 15), 2 * one);
         let text = json(3000, 2);
         let mut streams = vec![Vec::new(); 4];
-        for slot in 0..3 {
-            streams[slot].extend(pair.send(slot as u32, false, Opcode::Text, false, &text[..1000]));
+        for (slot, stream) in streams[..3].iter_mut().enumerate() {
+            stream.extend(pair.send(slot as u32, false, Opcode::Text, false, &text[..1000]));
         }
         assert_eq!(pair.compressors.contexts(), 2);
         first_octets(&streams[0], &[0x41]);
@@ -236,9 +236,9 @@ fn messages_in_fragments_hold_on_to_their_compressor() {
         // Whole messages of others, in between, do with the shared one.
         streams[3].extend(pair.whole(3, &text));
         assert_eq!(pair.compressors.contexts(), 2);
-        for slot in 0..3 {
-            streams[slot].extend(pair.send(slot as u32, false, Opcode::Continuation, false, b""));
-            streams[slot].extend(pair.send(slot as u32, false, Opcode::Continuation, true, &text[1000..]));
+        for (slot, stream) in streams[..3].iter_mut().enumerate() {
+            stream.extend(pair.send(slot as u32, false, Opcode::Continuation, false, b""));
+            stream.extend(pair.send(slot as u32, false, Opcode::Continuation, true, &text[1000..]));
         }
         assert_eq!(pair.compressors.contexts(), if takeover { 2 } else { 0 });
         for stream in &streams[..3] {
