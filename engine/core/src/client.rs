@@ -11,6 +11,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use wsring_io::Connect;
+use wsring_proto::deflate::DeflateOptions;
 use wsring_proto::handshake;
 use wsring_proto::handshake::{Scheme, Url};
 
@@ -31,11 +32,14 @@ pub struct ConnectOptions {
     origin: Option<String>,
     subprotocols: Vec<String>,
     headers: Vec<(String, String)>,
+    deflate: Option<DeflateOptions>,
 }
 
 /// The client's side of a handshake under way, and who takes over after it.
 pub(crate) struct Opening {
     pub(crate) handshake: handshake::Opening,
+    /// Offered on top of that, as far as there is room when the request goes out.
+    pub(crate) deflate: Option<DeflateOptions>,
     pub(crate) handler: Box<dyn FnOnce() -> Box<dyn Handler> + Send>,
 }
 
@@ -78,6 +82,7 @@ impl ConnectOptions {
             origin: None,
             subprotocols: Vec::new(),
             headers: Vec::new(),
+            deflate: None,
         })
     }
 
@@ -118,6 +123,17 @@ impl ConnectOptions {
         self
     }
 
+    /// Offers to compress messages (permessage-deflate, RFC 7692); [`Handler::agreed`] and [`Conn::deflate`]
+    /// tell what the server made of it. What it may keep of earlier messages takes a window of up to 32 KiB;
+    /// where the shard has [no room](wsring_proto::Limits::context_bytes_max) for one when the request goes
+    /// out, it is asked not to.
+    ///
+    /// [`Conn::deflate`]: crate::Conn::deflate
+    pub fn deflate(mut self, options: DeflateOptions) -> Self {
+        self.deflate = Some(options);
+        self
+    }
+
     /// The address to connect to.
     ///
     /// # Errors
@@ -133,6 +149,7 @@ impl ConnectOptions {
     }
 
     fn handshake(&self) -> Result<handshake::Opening, Error> {
+        self.deflate.map_or(Ok(()), |options| options.check())?;
         let mut key = [0; 16];
         getrandom::fill(&mut key).map_err(Error::Entropy)?;
         let mut opening = handshake::Opening::for_url(&self.url, key);
@@ -178,14 +195,19 @@ impl Client {
     /// looked up here, which may block: give [`ConnectOptions::to`] where that matters.
     ///
     /// # Errors
-    /// The environment's fault: the host has no address.
+    /// The environment's fault: the host has no address. The caller's: the options of
+    /// [`ConnectOptions::deflate`] are not valid.
     pub fn connect(&self, options: &ConnectOptions, handler: impl Handler + Send) -> Result<(), Error> {
         let to = options.resolve()?;
         let handshake = options.handshake()?;
         let request = self.requests.fetch_add(1, Ordering::Relaxed);
         let shard = options.shard.unwrap_or(request as usize) % self.shards();
         let connect = Connect { request, to, from: options.from };
-        let opening = Box::new(Opening { handshake, handler: Box::new(move || Box::new(handler)) });
+        let opening = Box::new(Opening {
+            handshake,
+            deflate: options.deflate,
+            handler: Box::new(move || Box::new(handler)),
+        });
         self.running.cluster.send(shard, Command::Connect { connect, opening });
         Ok(())
     }

@@ -5,10 +5,11 @@ use crate::flow::Flow;
 use crate::limits::GATHERED_COPY_BYTES_MAX;
 use crate::remote::Remote;
 use crate::settings::SlowPeer;
-use crate::shard::{Circle, Command, Local, Output, Tick};
+use crate::shard::{Circle, Command, Compression, Frame, Local, Output, Tick};
 use crate::topic::{Encoding, Form, Pattern, Published, Start, Subscribed, Topic};
 use std::time::Duration;
 use wsring_io::{Outgoing, Time};
+use wsring_proto::deflate::Deflate;
 use wsring_proto::frame::{self, Opcode};
 use wsring_proto::{Client, CloseCode, Framed, Kind, Message, Server};
 
@@ -86,27 +87,37 @@ impl Conn<'_> {
         self.local.cluster.remote(self.id)
     }
 
+    /// What was agreed with the peer about compression (permessage-deflate, RFC 7692); `None`: nothing.
+    pub fn deflate(&self) -> Option<Deflate> {
+        self.flow.compression.map(|compression| compression.agreed)
+    }
+
     /// Sends a message that has just arrived back, without copying it: the frame header is written
     /// into the bytes before the payload and the receive buffer itself is sent. (It is copied where
-    /// other output of this turn comes before it, or earlier output still waits.)
+    /// other output of this turn comes before it, or earlier output still waits, and compressed where
+    /// that was agreed.)
     pub fn send(&mut self, message: Message<'_>) -> Sent {
         let length = message.payload().len();
-        let Some(sent) = self.admit(length) else { return Sent::Dropped };
-        let stays = if message.is_gathered() {
+        if !self.admits() {
+            return Sent::Dropped;
+        }
+        let stays = if self.compresses(message.kind().opcode(), true, length).is_some() {
+            false
+        } else if message.is_gathered() {
             length >= GATHERED_COPY_BYTES_MAX
         } else {
             self.local.input_stays.is_some() && self.output.is_empty() && !self.flow.is_blocked()
         };
         if !stays {
             self.append(message.kind().opcode(), message.payload());
-            return sent;
+            return self.taken();
         }
         match self.in_place(message) {
             Ok(Framed::Input(range)) => self.local.stay(range),
             Ok(Framed::Owned { bytes, start }) => self.output.push(Outgoing::Buffer { bytes, start }),
             Err(message) => self.append(message.kind().opcode(), message.payload()),
         }
-        sent
+        self.taken()
     }
 
     /// Sends a text message.
@@ -122,9 +133,11 @@ impl Conn<'_> {
     /// Sends a message of either kind. A text's payload has to be UTF-8; the peer fails the
     /// connection when it is not.
     pub fn send_payload(&mut self, kind: Kind, payload: &[u8]) -> Sent {
-        let Some(sent) = self.admit(payload.len()) else { return Sent::Dropped };
+        if !self.admits() {
+            return Sent::Dropped;
+        }
         self.append(kind.opcode(), payload);
-        sent
+        self.taken()
     }
 
     /// Sends one frame of a message in fragments: the first of the message's kind, the others
@@ -132,15 +145,17 @@ impl Conn<'_> {
     /// is a fragment that continues nothing.
     pub fn send_fragment(&mut self, kind: Option<Kind>, fin: bool, payload: &[u8]) -> Sent {
         // A message that has begun is taken to its end: the peer could make nothing of half of it.
-        let sent = match kind {
-            Some(_) => self.admit(payload.len()),
-            None => (self.is_open() && self.flow.fragmenting).then(|| self.taken(payload.len())),
+        let admits = match kind {
+            Some(_) => self.admits(),
+            None => self.is_open() && self.flow.fragmenting,
         };
-        let Some(sent) = sent else { return Sent::Dropped };
+        if !admits {
+            return Sent::Dropped;
+        }
         self.flow.fragmenting = !fin;
         let opcode = kind.map_or(Opcode::Continuation, Kind::opcode);
         self.append_frame(opcode, fin, payload);
-        sent
+        self.taken()
     }
 
     /// Sends a Ping; the shard sends its own when the peer is silent.
@@ -257,9 +272,11 @@ impl Conn<'_> {
         if self.wire != Wire::Events {
             return Sent::Dropped;
         }
-        let Some(sent) = self.admit(bytes.len()) else { return Sent::Dropped };
+        if !self.admits() {
+            return Sent::Dropped;
+        }
         self.output.compose(|out| out.extend_from_slice(bytes));
-        sent
+        self.taken()
     }
 
     /// Appends a Close unless one was sent.
@@ -268,6 +285,9 @@ impl Conn<'_> {
             return;
         }
         self.flow.close_sent = true;
+        if self.flow.compression.is_some() {
+            self.local.compressing.forget(self.id.socket.slot());
+        }
         let masking = &mut self.local.masking;
         self.output.compose(|bytes| match self.wire {
             Wire::Client => frame::append_close::<Client>(bytes, reason, masking),
@@ -282,6 +302,9 @@ impl Conn<'_> {
     }
 
     fn append_frame(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
+        if let Some(compression) = self.compresses(opcode, fin, payload.len()) {
+            return self.append_compressed(compression, opcode, fin, payload);
+        }
         let masking = &mut self.local.masking;
         self.output.compose(|bytes| match self.wire {
             Wire::Client => frame::append::<Client>(bytes, opcode, fin, payload, masking),
@@ -289,6 +312,32 @@ impl Conn<'_> {
             // Nothing but comments and events can be told there.
             Wire::Events => {}
         });
+    }
+
+    /// Appends a frame of a message that goes out compressed, all but surely.
+    fn append_compressed(&mut self, compression: Compression, opcode: Opcode, fin: bool, payload: &[u8]) {
+        let Local { compressing, masking, .. } = &mut *self.local;
+        let fresh = opcode != Opcode::Continuation && std::mem::take(&mut self.flow.stale);
+        let slot = self.id.socket.slot();
+        let frame = Frame { slot, compression, fresh, opcode, fin, payload };
+        self.output.compose(|bytes| match self.wire {
+            Wire::Client => compressing.append_frame::<Client>(&frame, bytes, masking),
+            Wire::Server => compressing.append_frame::<Server>(&frame, bytes, masking),
+            Wire::Events => {}
+        });
+    }
+
+    /// With what a frame goes out compressed, if it does; whole messages that are short do not. How long one in
+    /// fragments gets nobody knows.
+    #[inline]
+    fn compresses(&self, opcode: Opcode, fin: bool, length: usize) -> Option<Compression> {
+        let compression = self.flow.compression?;
+        let compresses = match opcode {
+            Opcode::Text | Opcode::Binary if fin => length >= self.local.compressing.bytes_min(compression),
+            Opcode::Text | Opcode::Binary | Opcode::Continuation => true,
+            Opcode::Close | Opcode::Ping | Opcode::Pong => false,
+        };
+        compresses.then_some(compression)
     }
 
     fn in_place<'m>(&mut self, message: Message<'m>) -> Result<Framed, Message<'m>> {
@@ -299,17 +348,15 @@ impl Conn<'_> {
         }
     }
 
-    /// Whether a message may be taken, and what to tell its sender.
+    /// Whether a message may be taken. What counts is what waits already, as it goes out: a compressed
+    /// message takes no more memory than that.
     #[inline]
-    fn admit(&mut self, length: usize) -> Option<Sent> {
+    fn admits(&mut self) -> bool {
         if self.flow.close_sent || self.flow.fragmenting || self.has_most() {
-            return None;
+            return false;
         }
         let is_high = self.flow.is_high(self.output.len(), &self.local.settings);
-        if is_high && !self.take_beyond_mark() {
-            return None;
-        }
-        Some(self.taken(length))
+        !is_high || self.take_beyond_mark()
     }
 
     /// Whether as much is waiting as one connection may ever have, whatever it answers.
@@ -318,14 +365,14 @@ impl Conn<'_> {
         self.flow.unsent_bytes() + self.output.len() >= self.local.settings.unsent_bytes_max()
     }
 
-    /// What to tell the sender of a message that is taken.
+    /// What to tell the sender of a message that was taken, and is among the output by now.
     #[inline]
-    fn taken(&mut self, length: usize) -> Sent {
+    fn taken(&mut self) -> Sent {
         if !self.flow.is_blocked() {
             return Sent::Sent;
         }
         self.flow.drain_wanted = true;
-        Sent::Queued { unsent_bytes: self.flow.unsent_bytes() + self.output.len() + length }
+        Sent::Queued { unsent_bytes: self.flow.unsent_bytes() + self.output.len() }
     }
 
     /// At the high-water mark: whether the message is taken all the same.

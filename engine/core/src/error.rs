@@ -48,6 +48,9 @@ pub enum Error {
     /// Nothing to listen on was given.
     #[error("no address to listen on: call Server::listen, for instance with \"127.0.0.1:8080\"")]
     NoListener,
+    /// Options of compression that cannot be.
+    #[error("permessage-deflate: {0}")]
+    Deflate(#[from] wsring_proto::deflate::InvalidDeflateOptions),
     /// Two routes collide or a path is malformed.
     #[error("route {path}: {cause}")]
     Route {

@@ -85,6 +85,19 @@ figures! {
     buffers_exhausted,
     /// Overflows of the completion queue.
     overflows,
+    /// Messages sent that were compressed for one connection (what topics compress for all is in
+    /// [`TopicFigures`]), bytes of their payloads before and after, and the time that it took, in vain too.
+    deflated_messages,
+    /// See [`deflated_messages`](Self::deflated_messages).
+    deflated_bytes_in,
+    /// See [`deflated_messages`](Self::deflated_messages).
+    deflated_bytes_out,
+    /// See [`deflated_messages`](Self::deflated_messages).
+    deflate_nanoseconds,
+    /// Connections that have a compressor of their own at this moment.
+    deflate_contexts,
+    /// Memory of all compressors at this moment.
+    deflate_context_bytes,
     /// Time that the sampled turns took, beside waiting.
     turn_nanoseconds_sum,
 }

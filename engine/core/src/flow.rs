@@ -1,6 +1,7 @@
 //! Where one connection's output stands.
 
 use crate::settings::{Settings, SlowPeer};
+use crate::shard::Compression;
 use std::collections::VecDeque;
 use wsring_io::Outgoing;
 
@@ -22,7 +23,14 @@ pub(crate) struct Flow {
     pub(crate) close_sent: bool,
     /// A message in fragments has begun and its last fragment has yet to come.
     pub(crate) fragmenting: bool,
+    /// What was agreed on about compression; `None`: nothing.
+    pub(crate) compression: Option<Compression>,
+    /// The peer was sent messages that were compressed elsewhere, a log's, since the last one that was
+    /// compressed for it alone: the window of its own compressor does not match any more.
+    pub(crate) stale: bool,
 }
+
+const _: () = assert!(size_of::<Flow>() == 24, "compression takes no room of its own");
 
 #[derive(Debug, Default)]
 struct Waiting {

@@ -67,6 +67,7 @@ pub use topic::{
 };
 pub use upgrade::{Answer, Deferred, Upgrade};
 
+pub use wsring_proto::deflate::{Deflate, DeflateOptions, InvalidDeflateOptions};
 pub use wsring_proto::handshake::Agreement;
 pub use wsring_proto::handshake::Url;
 pub use wsring_proto::http::{Request, Response};

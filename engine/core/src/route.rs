@@ -5,6 +5,7 @@ use crate::reply::Reply;
 use crate::upgrade::{Answer, Upgrade};
 use std::borrow::Cow;
 use std::net::IpAddr;
+use wsring_proto::deflate::DeflateOptions;
 use wsring_proto::http::{Request, percent_decode};
 
 pub(crate) type WebSocketRoute = dyn Fn(Upgrade<'_>) -> Answer + Send + Sync;
@@ -18,6 +19,8 @@ pub struct Routes {
     /// Paths that a wildcard matches with nothing in its place.
     roots: Vec<(String, usize)>,
     endpoints: Vec<Endpoint>,
+    /// What WebSocket routes do about compression unless they say otherwise.
+    pub(crate) deflate: Option<DeflateOptions>,
 }
 
 /// What stands at one path.

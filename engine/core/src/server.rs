@@ -16,6 +16,7 @@ use crate::upgrade::{Answer, Upgrade};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
 use wsring_io::Io;
+use wsring_proto::deflate::DeflateOptions;
 
 /// A server to be: listeners, settings and routes. [`start`](Self::start) it, or
 /// [`run`](Self::run) it until the process ends.
@@ -47,6 +48,15 @@ impl Server {
     pub fn settings(mut self, settings: Settings) -> Self {
         self.settings = settings;
         self
+    }
+
+    /// Compresses messages (permessage-deflate, RFC 7692) with all clients that offer it, unless a route
+    /// [says otherwise](Upgrade::deflate). Not by default: it pays where messages are long and alike, and the
+    /// network is dearer than the processor.
+    pub fn deflate(mut self, options: DeflateOptions) -> Self {
+        let result = options.check().map_err(Error::Deflate);
+        self.routes.deflate = Some(options);
+        self.note(result)
     }
 
     /// Answers opening handshakes on `path`, which is literal, has `{name}` for a segment, or ends in

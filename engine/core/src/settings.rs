@@ -53,6 +53,11 @@ pub struct Settings {
     pub high_water_bytes: usize,
     /// What then happens.
     pub slow_peer: SlowPeer,
+    /// Memory for compressors that connections of one shard have of their own, because they agreed on keeping
+    /// their window from one message to the next: 32 MiB. Beyond it those that were not used for longest
+    /// start anew with their next message, which then is somewhat longer. What is *received* so has its
+    /// bound in [`Limits::context_bytes_max`].
+    pub compressor_bytes_max: usize,
     /// How connections come to shards.
     pub placement: Placement,
     /// Shards, each a thread with a ring; `None`: one per core.
@@ -94,6 +99,7 @@ impl Default for Settings {
             close_timeout: Duration::from_secs(5),
             linger_timeout: Duration::from_secs(1),
             high_water_bytes: 1 << 20,
+            compressor_bytes_max: 32 << 20,
             slow_peer: SlowPeer::Pause,
             placement: Placement::default(),
             shards: None,

@@ -7,7 +7,8 @@ use crate::route::Params;
 use crate::shard::Command;
 use std::borrow::Cow;
 use std::net::IpAddr;
-use wsring_proto::handshake::{Offer, write_switching};
+use wsring_proto::deflate::{Deflate, DeflateOptions};
+use wsring_proto::handshake::{ExtensionOffer, Offer, write_switching};
 use wsring_proto::http::{InvalidHeader, OwnedRequest, Request, Response};
 
 /// A client asks for a WebSocket, its handshake is valid, and a route has to answer: with
@@ -16,9 +17,19 @@ pub struct Upgrade<'a> {
     request: &'a Request<'a>,
     offer: Offer<'a>,
     params: Params<'a>,
-    remote: Remote,
-    peer: Option<IpAddr>,
+    context: Context,
     switching: Switching,
+}
+
+/// What the shard knows beside the request.
+pub(crate) struct Context {
+    /// The name that the connection will have.
+    pub(crate) remote: Remote,
+    pub(crate) peer: Option<IpAddr>,
+    /// What the server does about compression unless a route says otherwise.
+    pub(crate) deflate: Option<DeflateOptions>,
+    /// Whether the shard can hold another window for what a client sends.
+    pub(crate) room: bool,
 }
 
 /// What a route has decided.
@@ -26,9 +37,17 @@ pub struct Upgrade<'a> {
 pub struct Answer(pub(crate) Verdict);
 
 pub(crate) enum Verdict {
-    Accept { head: Vec<u8>, handler: Box<dyn Handler> },
+    Accept { accepted: Accepted, handler: Box<dyn Handler> },
     Reject(Response),
     Deferred,
+}
+
+/// The answer that makes a connection a WebSocket.
+pub(crate) struct Accepted {
+    /// The 101.
+    pub(crate) head: Vec<u8>,
+    /// What that says about compression, and how the connection is to compress then.
+    pub(crate) deflate: Option<(Deflate, DeflateOptions)>,
 }
 
 /// The 101 answer as far as it is decided.
@@ -36,6 +55,7 @@ pub(crate) enum Verdict {
 struct Switching {
     accept_key: [u8; 28],
     subprotocol: Option<String>,
+    deflate: Option<DeflateOptions>,
     headers: Vec<(String, String)>,
 }
 
@@ -44,11 +64,15 @@ impl<'a> Upgrade<'a> {
         request: &'a Request<'a>,
         offer: Offer<'a>,
         params: Params<'a>,
-        remote: Remote,
-        peer: Option<IpAddr>,
+        context: Context,
     ) -> Self {
-        let switching = Switching { accept_key: offer.accept_key(), subprotocol: None, headers: Vec::new() };
-        Self { request, offer, params, remote, peer, switching }
+        let switching = Switching {
+            accept_key: offer.accept_key(),
+            subprotocol: None,
+            deflate: context.deflate,
+            headers: Vec::new(),
+        };
+        Self { request, offer, params, context, switching }
     }
 
     /// The request: path, query, headers, cookies, Origin.
@@ -64,12 +88,12 @@ impl<'a> Upgrade<'a> {
     /// Where the request comes from, when addresses are
     /// [looked up](crate::Settings::peer_addresses).
     pub fn peer(&self) -> Option<IpAddr> {
-        self.peer
+        self.context.peer
     }
 
     /// The name that the connection will have.
     pub fn connection(&self) -> ConnectionId {
-        self.remote.id()
+        self.context.remote.id()
     }
 
     /// The subprotocols that the client offers, in its order of preference.
@@ -89,6 +113,23 @@ impl<'a> Upgrade<'a> {
         self.switching.subprotocol.as_deref()
     }
 
+    /// Compresses messages (permessage-deflate, RFC 7692) when the client offers it, in this way rather than
+    /// in the [server's](crate::Server::deflate). A shard tells 255 pairs of level and smallest size apart:
+    /// from there on a connection with yet another is treated as the last of them.
+    ///
+    /// # Panics
+    /// When the options are not [valid](DeflateOptions::check).
+    pub fn deflate(mut self, options: DeflateOptions) -> Self {
+        self.switching.deflate(options);
+        self
+    }
+
+    /// Does not compress, whatever the server does elsewhere.
+    pub fn no_deflate(mut self) -> Self {
+        self.switching.deflate = None;
+        self
+    }
+
     /// Adds a header to the answer, should it be accepted.
     ///
     /// # Errors
@@ -106,7 +147,8 @@ impl<'a> Upgrade<'a> {
 
     /// Accepts with a handler that is boxed already.
     pub fn accept_boxed(self, handler: Box<dyn Handler>) -> Answer {
-        Answer(Verdict::Accept { head: self.switching.head(), handler })
+        let accepted = self.switching.accept(self.offer.extensions(), self.context.room);
+        Answer(Verdict::Accept { accepted, handler })
     }
 
     /// Answers with an ordinary response, such as 401 or 403, and closes.
@@ -118,7 +160,7 @@ impl<'a> Upgrade<'a> {
     pub fn defer(self) -> (Answer, Deferred) {
         let deferred = Deferred {
             request: self.request.to_owned_request(),
-            remote: self.remote,
+            remote: self.context.remote,
             switching: self.switching,
             decided: false,
         };
@@ -137,7 +179,12 @@ pub struct Deferred {
 
 /// The later answer, on its way to the shard.
 pub(crate) enum Decision {
-    Accept { head: Vec<u8>, handler: Box<dyn FnOnce() -> Box<dyn Handler> + Send> },
+    Accept {
+        accepted: Accepted,
+        /// Instead of that, should the shard have no room for a window by then.
+        without_window: Accepted,
+        handler: Box<dyn FnOnce() -> Box<dyn Handler> + Send>,
+    },
     Reject(Response),
 }
 
@@ -160,10 +207,29 @@ impl Deferred {
         self.switching.add(name, value)
     }
 
+    /// As [`Upgrade::deflate`].
+    ///
+    /// # Panics
+    /// As there.
+    pub fn deflate(&mut self, options: DeflateOptions) {
+        self.switching.deflate(options);
+    }
+
+    /// As [`Upgrade::no_deflate`].
+    pub fn no_deflate(&mut self) {
+        self.switching.deflate = None;
+    }
+
     /// As [`Upgrade::accept`].
     pub fn accept(self, handler: impl Handler + Send) {
-        let head = self.switching.head();
-        self.decide(Decision::Accept { head, handler: Box::new(move || Box::new(handler)) });
+        let request = self.request();
+        // It was valid when it arrived.
+        let offer = Offer::check(&request).ok();
+        let extensions = offer.as_ref().map_or(&[][..], Offer::extensions);
+        let accepted = self.switching.accept(extensions, true);
+        let without_window = self.switching.accept(extensions, false);
+        let handler = Box::new(move || Box::new(handler) as Box<dyn Handler>);
+        self.decide(Decision::Accept { accepted, without_window, handler });
     }
 
     /// As [`Upgrade::reject`].
@@ -197,12 +263,28 @@ impl Switching {
         Ok(())
     }
 
-    fn head(&self) -> Vec<u8> {
+    fn deflate(&mut self, options: DeflateOptions) {
+        options.check().unwrap_or_else(|fault| panic!("these cannot be: {options:?}: {fault}"));
+        self.deflate = Some(options);
+    }
+
+    /// The answer to what the client offers. `room`: for a window that outlives messages.
+    fn accept(&self, offers: &[ExtensionOffer<'_>], room: bool) -> Accepted {
+        let options = self.deflate;
+        let agreed = options.and_then(|options| Some((options, options.accept(offers, room)?)));
+        let (deflate, extensions) = match agreed {
+            Some((options, (deflate, value))) => (Some((deflate, options)), Some(value)),
+            None => (None, None),
+        };
+        Accepted { head: self.head(extensions.as_deref()), deflate }
+    }
+
+    fn head(&self, extensions: Option<&str>) -> Vec<u8> {
         let mut head = Vec::with_capacity(256);
         let headers: Vec<(&str, &str)> =
             self.headers.iter().map(|(name, value)| (&**name, &**value)).collect();
-        write_switching(&mut head, &self.accept_key, self.subprotocol.as_deref(), None, &headers)
-            .expect("headers were checked as they were added, the subprotocol as it was chosen");
+        write_switching(&mut head, &self.accept_key, self.subprotocol.as_deref(), extensions, &headers)
+            .expect("headers were checked as they were added, the others chosen from what is well-formed");
         head
     }
 }

@@ -1,5 +1,9 @@
 //! What a connection keeps of a message or control frame that has not arrived whole.
 
+mod inflating;
+
+pub(crate) use inflating::Inflating;
+
 use crate::frame::Opcode;
 use crate::limits::{CONTROL_BYTES_MAX, HEADER_BYTES_MAX, SPARE_ASSEMBLY_BYTES_MAX};
 use crate::simd;
@@ -22,6 +26,8 @@ pub(crate) struct Assembly {
     pub(crate) control: Vec<u8>,
     /// What counts against [`Limits::held_bytes_max`](crate::Limits::held_bytes_max).
     held_bytes: usize,
+    /// Of a compressed message.
+    inflating: Option<Box<Inflating>>,
 }
 
 impl Assembly {
@@ -30,8 +36,24 @@ impl Assembly {
         self.message.len().saturating_sub(HEADER_BYTES_MAX)
     }
 
-    /// Adds payload of the message under way, unmasked with `key` on its way. `rest` is what the message still has to bring after
-    /// it, where that is known (the frame is the last one): a hint against growing too far.
+    /// The payload of the message under way so far, as the application gets it.
+    fn payload(&self) -> &[u8] {
+        self.message.get(HEADER_BYTES_MAX..).unwrap_or_default()
+    }
+
+    /// Whether the message under way is compressed: what is pushed must be unmasked then.
+    pub(crate) fn is_compressed(&self) -> bool {
+        self.inflating.is_some()
+    }
+
+    /// Payload bytes of the message under way so far, as they came.
+    pub(crate) fn wire_bytes(&self) -> usize {
+        self.inflating.as_ref().map_or_else(|| self.message_bytes(), |inflating| inflating.wire_bytes())
+    }
+
+    /// Adds payload of the message under way, unmasked with `key` on its way. `rest` is what the message still
+    /// has to bring after it, where that is known (the frame is the last one): a hint against growing too far,
+    /// and the end of the message when it is 0.
     pub(crate) fn push(
         &mut self,
         bytes: &[u8],
@@ -39,10 +61,10 @@ impl Assembly {
         rest: Option<u64>,
         resources: &mut Resources,
     ) -> Result<(), Violation> {
-        if !resources.hold(bytes.len()) {
-            return Err(Violation::HeldTooMuch { max: resources.limits().held_bytes_max });
+        if self.inflating.is_some() {
+            return self.push_compressed(bytes, rest == Some(0), resources);
         }
-        self.held_bytes += bytes.len();
+        self.hold(bytes.len(), resources)?;
         if bytes.is_empty() {
             return Ok(());
         }
@@ -82,7 +104,10 @@ impl Assembly {
 
     /// Forgets the message, keeps a control frame under way.
     pub(crate) fn clear_message(&mut self, resources: &mut Resources) {
-        resources.let_go(std::mem::take(&mut self.held_bytes));
+        self.let_go(self.held_bytes, resources);
+        if let Some(inflating) = self.inflating.take() {
+            resources.recycle_inflating(inflating);
+        }
         self.kind = None;
         self.text = utf8::Validator::default();
         self.message.clear();
@@ -94,6 +119,19 @@ impl Assembly {
     pub(crate) fn clear(&mut self, resources: &mut Resources) {
         self.clear_message(resources);
         self.control.clear();
+    }
+
+    fn hold(&mut self, bytes: usize, resources: &mut Resources) -> Result<(), Violation> {
+        if !resources.hold(bytes) {
+            return Err(Violation::HeldTooMuch { max: resources.limits().held_bytes_max });
+        }
+        self.held_bytes += bytes;
+        Ok(())
+    }
+
+    fn let_go(&mut self, bytes: usize, resources: &mut Resources) {
+        resources.let_go(bytes);
+        self.held_bytes -= bytes;
     }
 
     /// At least doubles, as amortised growth needs, but not beyond the end of the message.

@@ -189,9 +189,8 @@ impl<R: Role> Connection<R> {
 
     /// Rules that a header alone can break on this connection (sections 5.1, 5.2, 5.4).
     fn check(&self, header: &Header, resources: &Resources) -> Result<(), Violation> {
-        let defined = if header.opcode.is_control() { 0 } else { self.extension.reserved_bits() };
-        if header.reserved & !defined != 0 {
-            return Err(Violation::ReservedBits { bits: header.reserved });
+        if header.reserved != 0 {
+            self.check_reserved(header)?;
         }
         match (R::MASKS, header.mask) {
             (false, None) => return Err(Violation::NotMasked),
@@ -199,6 +198,17 @@ impl<R: Role> Connection<R> {
             _ => {}
         }
         if header.opcode.is_control() { Ok(()) } else { self.check_data(header, resources) }
+    }
+
+    /// RFC 7692 section 6.1: RSV1 stands in the first frame of a message, not in others and not in control
+    /// frames.
+    fn check_reserved(&self, header: &Header) -> Result<(), Violation> {
+        let begins = matches!(header.opcode, Opcode::Text | Opcode::Binary);
+        let defined = if begins { self.extension.reserved_bits() } else { 0 };
+        match header.reserved & !defined {
+            0 => Ok(()),
+            _ => Err(Violation::ReservedBits { bits: header.reserved }),
+        }
     }
 
     fn check_data(&self, header: &Header, resources: &Resources) -> Result<(), Violation> {
@@ -212,11 +222,15 @@ impl<R: Role> Connection<R> {
         if header.length > limits.frame_bytes_max {
             return Err(Violation::FrameTooLong { length: header.length, max: limits.frame_bytes_max });
         }
-        let before = under_way.map_or(0, |assembly| assembly.message_bytes() as u64);
+        let before = under_way.map_or(0, |assembly| assembly.wire_bytes() as u64);
         let length = before.saturating_add(header.length);
-        if length > limits.message_bytes_max as u64 {
-            return Err(Violation::MessageTooLong { length, max: limits.message_bytes_max });
+        if length <= limits.message_bytes_max as u64 {
+            return Ok(());
         }
-        Ok(())
+        let compressed = header.reserved != 0 || under_way.is_some_and(|assembly| assembly.is_compressed());
+        if compressed && length <= limits.compressed_bytes_max() as u64 {
+            return Ok(());
+        }
+        Err(Violation::MessageTooLong { length, max: limits.message_bytes_max })
     }
 }

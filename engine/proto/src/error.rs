@@ -9,8 +9,9 @@ use thiserror::Error;
 /// anything after it, reaches the application.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum Violation {
-    /// Section 5.2: RSV1 to RSV3 are zero unless an extension defines them.
-    #[error("reserved bits {bits:#05b} are set and no extension was negotiated that defines them")]
+    /// Section 5.2: RSV1 to RSV3 are zero unless an extension defines them. RFC 7692 section 6.1 defines RSV1
+    /// for the first frame of a message alone.
+    #[error("reserved bits {bits:#05b} are set and no extension was negotiated that defines them here")]
     ReservedBits {
         /// RSV1, RSV2, RSV3 as the low three bits.
         bits: u8,
@@ -66,6 +67,9 @@ pub enum Violation {
     /// Section 8.1: text is UTF-8, and so is a close reason (5.5.1).
     #[error("text is not valid UTF-8")]
     InvalidUtf8,
+    /// RFC 7692 section 7.2.2: a compressed message is a deflate stream (RFC 1951) without its end.
+    #[error("a compressed message is not a valid deflate stream")]
+    InvalidDeflate,
     /// [`Limits::frame_bytes_max`](crate::Limits::frame_bytes_max).
     #[error("a frame of {length} bytes exceeds the limit of {max}")]
     FrameTooLong {
@@ -94,7 +98,7 @@ impl Violation {
     /// The code with which the connection is failed (section 7.4.1).
     pub fn close_code(&self) -> CloseCode {
         match self {
-            Self::InvalidUtf8 => CloseCode::INVALID_PAYLOAD,
+            Self::InvalidUtf8 | Self::InvalidDeflate => CloseCode::INVALID_PAYLOAD,
             Self::FrameTooLong { .. } | Self::MessageTooLong { .. } | Self::HeldTooMuch { .. } => {
                 CloseCode::MESSAGE_TOO_BIG
             }

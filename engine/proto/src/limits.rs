@@ -24,15 +24,31 @@ pub(crate) const LONG_SPARE_BYTES_MAX: usize = 1088 * 1024;
 /// Compressors that wait for the next connection or message in fragments; more are freed.
 pub(crate) const SPARE_COMPRESSORS_MAX: usize = 4;
 
+/// Inflaters that wait for the next message; more are freed.
+pub(crate) const SPARE_INFLATERS_MAX: usize = 4;
+
+/// A compressed message is gathered up to here before it takes an inflater for as long as it lasts.
+pub(crate) const INFLATE_AFTER_BYTES: usize = 16 * 1024;
+
+/// Largest buffer kept for gathering the next compressed message.
+pub(crate) const SPARE_GATHERED_BYTES_MAX: usize = 4 * 1024;
+
+/// How often a compressed message may end its stream and begin another, and after how many bytes once more.
+pub(crate) const STREAM_ENDS_MIN: usize = 16;
+pub(crate) const STREAM_END_BYTES_MIN: usize = 128;
+
 const _: () = assert!(CLOSE_REASON_BYTES_MAX == 123, "RFC 6455 sections 5.5 and 5.5.1");
 
 /// What one peer may make us hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Longest payload of one frame; a longer one fails the connection with 1009 on sight of its header.
+    /// Longest payload of one frame, as it is on the wire; a longer one fails the connection with 1009 on sight
+    /// of its header.
     pub frame_bytes_max: u64,
     /// Longest message, all fragments together; a longer one fails the connection with 1009 on sight
-    /// of the header that would exceed it.
+    /// of the header that would exceed it. Of a compressed message it bounds what comes out, which is never
+    /// inflated beyond it, and with an eighth more ([`compressed_bytes_max`](Self::compressed_bytes_max)) what
+    /// goes in.
     pub message_bytes_max: usize,
     /// Bytes of unfinished messages that all connections sharing one [`Resources`](crate::Resources)
     /// may hold together; a message that would exceed it fails its own connection with 1009.
@@ -42,6 +58,14 @@ pub struct Limits {
     /// to its earlier messages, and inflaters of long messages under way. Nothing fails at it: see
     /// [`Resources::has_room_for_context`](crate::Resources::has_room_for_context).
     pub context_bytes_max: usize,
+}
+
+impl Limits {
+    /// The most bytes of a compressed message on the wire: what cannot be compressed gets a little longer, the
+    /// more the smaller the pieces that the peer flushes.
+    pub fn compressed_bytes_max(&self) -> usize {
+        self.message_bytes_max.saturating_add(self.message_bytes_max / 8).saturating_add(64)
+    }
 }
 
 impl Default for Limits {

@@ -1,8 +1,8 @@
 //! What all connections of one thread share.
 
 use crate::Limits;
-use crate::assembly::Assembly;
-use crate::deflate::Contexts;
+use crate::assembly::{Assembly, Inflating};
+use crate::deflate::{Contexts, DeflateFigures};
 use crate::limits::{LONG_SPARE_BYTES_MAX, LONG_SPARES_MAX, SPARE_ASSEMBLIES_MAX, SPARE_ASSEMBLY_BYTES_MAX};
 use crate::simd::Level;
 
@@ -17,6 +17,8 @@ pub struct Resources {
     long: Vec<Vec<u8>>,
     held_bytes: usize,
     contexts: Contexts,
+    #[expect(clippy::vec_box, reason = "assemblies hold them boxed, and boxes move between there and here")]
+    inflating: Vec<Box<Inflating>>,
 }
 
 impl Resources {
@@ -29,6 +31,7 @@ impl Resources {
             long: Vec::new(),
             held_bytes: 0,
             contexts: Contexts::new(limits.context_bytes_max),
+            inflating: Vec::new(),
         }
     }
 
@@ -71,6 +74,11 @@ impl Resources {
         self.contexts.bytes()
     }
 
+    /// The compressed messages received so far.
+    pub fn inflated(&self) -> DeflateFigures {
+        self.contexts.figures()
+    }
+
     pub(crate) fn contexts_mut(&mut self) -> &mut Contexts {
         &mut self.contexts
     }
@@ -99,6 +107,17 @@ impl Resources {
         assembly.clear(self);
         if self.spare.len() < SPARE_ASSEMBLIES_MAX {
             self.spare.push(assembly);
+        }
+    }
+
+    pub(crate) fn inflating(&mut self) -> Box<Inflating> {
+        self.inflating.pop().unwrap_or_default()
+    }
+
+    pub(crate) fn recycle_inflating(&mut self, mut inflating: Box<Inflating>) {
+        inflating.clear(self);
+        if self.inflating.len() < SPARE_ASSEMBLIES_MAX {
+            self.inflating.push(inflating);
         }
     }
 

@@ -1,6 +1,6 @@
 //! What other threads, and handlers of other connections, ask of a shard.
 
-use super::session::{Phase, Stream};
+use super::session::Phase;
 use super::{Command, Shard};
 use crate::upgrade::Decision;
 use wsring_io::{Io, Socket};
@@ -55,11 +55,12 @@ impl<I: Io> Shard<I> {
         let mut early = std::mem::take(early);
         match decision {
             Decision::Reject(response) => self.answer_and_linger(socket, &response),
-            Decision::Accept { head, handler } => {
-                session.phase = Phase::Server(Stream::new(handler()));
-                let Some(number) = self.output(socket) else { return };
-                self.outputs.at(number).compose(|bytes| bytes.extend_from_slice(&head));
-                let after = self.hands(socket, |hands| hands.opened(&mut early, None));
+            Decision::Accept { accepted, without_window, handler } => {
+                let after = self.hands(socket, |hands| {
+                    let has_room = hands.resources.has_room_for_context();
+                    hands.accept(if has_room { accepted } else { without_window }, handler());
+                    hands.opened(&mut early, None)
+                });
                 self.after(socket, after);
             }
         }

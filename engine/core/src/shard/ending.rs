@@ -84,6 +84,9 @@ impl<I: Io> Shard<I> {
             Phase::Client(mut stream) => stream.protocol.abandon(&mut self.resources),
             _ => {}
         }
+        if session.flow.compression.is_some() {
+            self.local.compressing.forget(socket.slot());
+        }
         session.flow = crate::flow::Flow::default();
         self.local.unsubscribe_all(&mut session.topics);
         self.wheel.remove(socket.slot());

@@ -31,7 +31,8 @@ impl<I: Io> Shard<I> {
             self.turn_nanoseconds += nanoseconds;
             board.turn(nanoseconds);
         }
-        let (io, fanout) = (self.io.counters(), &self.local.fanout);
+        let (io, fanout, compressing) = (self.io.counters(), &self.local.fanout, &self.local.compressing);
+        let deflated = compressing.figures();
         board.write(&ShardFigures {
             connections: self.table.len() as u64,
             accepted: io.accepted,
@@ -48,6 +49,12 @@ impl<I: Io> Shard<I> {
             completions: io.completions,
             buffers_exhausted: io.buffers_exhausted,
             overflows: io.overflows,
+            deflated_messages: deflated.messages,
+            deflated_bytes_in: deflated.plain_bytes,
+            deflated_bytes_out: deflated.wire_bytes,
+            deflate_nanoseconds: compressing.nanoseconds(),
+            deflate_contexts: compressing.contexts() as u64,
+            deflate_context_bytes: compressing.bytes() as u64,
             turn_nanoseconds_sum: self.turn_nanoseconds,
             ..ShardFigures::default()
         });

@@ -5,13 +5,16 @@
 
 use super::hands::{After, Hands};
 use super::session::{Http, Phase, Stream};
+use crate::handler::Handler;
 use crate::limits::UNSENT_ANSWERS_BYTES_MAX;
 use crate::reply::{Events, Reply};
 use crate::route::{Endpoint, HttpRequest, Params};
-use crate::upgrade::{Upgrade, Verdict};
+use crate::upgrade::{Accepted, Context, Upgrade, Verdict};
 use std::net::IpAddr;
+use wsring_proto::deflate::{Deflate, DeflateOptions};
 use wsring_proto::handshake::Offer;
 use wsring_proto::http::{self, Body, Refusal, Request, Response, WriteAs};
+use wsring_proto::{Connection, Role};
 
 /// What one look at the input came to.
 enum Step {
@@ -190,16 +193,34 @@ impl Hands<'_> {
             Ok(offer) => offer,
             Err(refusal) => return self.refuse(refusal),
         };
-        let remote = self.local.cluster.remote(self.id());
-        match route(Upgrade::new(request, offer, params, remote, self.peer())).0 {
-            Verdict::Accept { head, handler } => {
-                self.output.compose(|bytes| bytes.extend_from_slice(&head));
-                self.session.phase = Phase::Server(Stream::new(handler));
+        let context = Context {
+            remote: self.local.cluster.remote(self.id()),
+            peer: self.peer(),
+            deflate: self.routes.deflate,
+            room: self.resources.has_room_for_context(),
+        };
+        match route(Upgrade::new(request, offer, params, context)).0 {
+            Verdict::Accept { accepted, handler } => {
+                self.accept(accepted, handler);
                 Step::Switch { taken }
             }
             Verdict::Deferred => Step::Deferred { taken },
             Verdict::Reject(response) => self.reject(&response),
         }
+    }
+
+    /// Answers that it is a WebSocket from now on.
+    pub(super) fn accept(&mut self, accepted: Accepted, handler: Box<dyn Handler>) {
+        self.output.compose(|bytes| bytes.extend_from_slice(&accepted.head));
+        let protocol = self.protocol(accepted.deflate);
+        self.session.phase = Phase::Server(Stream::new(protocol, handler));
+    }
+
+    /// The protocol of a connection that has agreed on something about compression, or nothing.
+    pub(super) fn protocol<R: Role>(&mut self, agreed: Option<(Deflate, DeflateOptions)>) -> Connection<R> {
+        let Some((agreed, options)) = agreed else { return Connection::new() };
+        self.session.flow.compression = Some(self.local.compressing.agreed(agreed, &options));
+        Connection::with_deflate(agreed, self.resources)
     }
 
     /// Begins a stream of events. What the client sends after its request is thrown away.

@@ -1,6 +1,7 @@
 //! What handlers may reach of their shard.
 
 use super::Command;
+use super::compression::Compressing;
 use super::fanout::Fanout;
 use super::wheel::{self, Tick};
 use crate::cluster::Cluster;
@@ -22,6 +23,8 @@ pub(crate) struct Local {
     pub(crate) frames: Vec<Range<usize>>,
     /// Where the present input begins in its receive buffer, if frames can stay there.
     pub(crate) input_stays: Option<usize>,
+    /// Compresses what connections send that have agreed on it.
+    pub(crate) compressing: Compressing,
     /// What handlers asked for that concerns other connections of the shard.
     pub(crate) commands: Vec<Command>,
     /// Topics, and who is subscribed to them.

@@ -16,6 +16,7 @@
 mod accept;
 mod address;
 mod commands;
+mod compression;
 mod drain;
 mod due;
 mod ending;
@@ -36,6 +37,7 @@ mod stream;
 mod table;
 mod wheel;
 
+pub(crate) use compression::{Compressing, Compression, Frame};
 pub(crate) use fanout::{Circle, Survey};
 pub(crate) use inbox::{Command, Inbox};
 pub(crate) use local::Local;
@@ -120,6 +122,7 @@ impl<I: Io> Shard<I> {
             masking: Masking::new(start.seed),
             frames: Vec::new(),
             input_stays: None,
+            compressing: Compressing::new(start.settings.compressor_bytes_max),
             commands: Vec::new(),
             fanout: Fanout::default(),
             peers: HashMap::new(),

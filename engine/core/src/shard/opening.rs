@@ -54,10 +54,14 @@ impl<I: Io> Shard<I> {
     /// TCP is there: the request goes out.
     pub(super) fn connected(&mut self, request: u64, socket: Socket) {
         self.local.cluster.opened(self.local.shard);
-        let Some(opening) = self.openings.remove(&request) else {
+        let Some(mut opening) = self.openings.remove(&request) else {
             self.local.cluster.closed(self.local.shard);
             return self.io.submit(Op::Close { socket, how: CloseHow::Reset });
         };
+        if let Some(mut options) = opening.deflate {
+            options.server_takeover &= self.resources.has_room_for_context();
+            opening.handshake = opening.handshake.deflate(options);
+        }
         let mut head = Vec::with_capacity(512);
         if let Err(cause) = opening.handshake.write(&mut head) {
             self.table.insert(Session::new(socket, Phase::Closing, self.local.tick));
@@ -100,9 +104,12 @@ impl Hands<'_> {
                 After::Lost
             }
             Ok(agreement) => {
-                let mut handler = (opening.handler)();
+                let Opening { handler, deflate, .. } = *opening;
+                let agreed = agreement.deflate().zip(deflate);
+                let protocol = self.protocol(agreed);
+                let mut handler = handler();
                 handler.agreed(&agreement);
-                self.session.phase = Phase::Client(Stream::new(handler));
+                self.session.phase = Phase::Client(Stream::new(protocol, handler));
                 self.opened(&mut answer[end..], None)
             }
         }

@@ -106,8 +106,8 @@ pub(crate) struct Stream<R: Role> {
 }
 
 impl<R: Role> Stream<R> {
-    pub(crate) fn new(handler: Box<dyn Handler>) -> Self {
-        Self { protocol: Connection::new(), handler: Some(handler) }
+    pub(crate) fn new(protocol: Connection<R>, handler: Box<dyn Handler>) -> Self {
+        Self { protocol, handler: Some(handler) }
     }
 }
 

@@ -146,7 +146,7 @@ impl<'a, R: Role> Receiving<'a, R> {
             return Ok(Some(Found::Control { opcode: header.opcode, payload: payload..end }));
         }
         match kind_of(header.opcode) {
-            Some(kind) if header.fin => {
+            Some(kind) if header.fin && header.reserved == 0 => {
                 if kind == Kind::Text && !utf8::is_valid(&self.input[payload..end]) {
                     return Err(Violation::InvalidUtf8);
                 }
@@ -154,7 +154,10 @@ impl<'a, R: Role> Receiving<'a, R> {
             }
             kind => {
                 let rest = header.fin.then_some(0);
-                self.gather(kind, payload..end, None, rest)?;
+                if let Some(kind) = kind {
+                    self.begin_message(kind, header.reserved);
+                }
+                self.gather(payload..end, None, rest)?;
                 if header.fin { self.gathered().map(Some) } else { Ok(None) }
             }
         }
@@ -164,7 +167,7 @@ impl<'a, R: Role> Receiving<'a, R> {
     fn begin(&mut self, header: &Header) -> Result<Option<Found>, Violation> {
         let control = header.opcode.is_control().then_some(header.opcode);
         if let Some(kind) = kind_of(header.opcode) {
-            self.assembly().kind = Some(kind);
+            self.begin_message(kind, header.reserved);
         }
         self.resume(Payload { remaining: header.length, key: header.mask, fin: header.fin, control })
     }
@@ -186,7 +189,7 @@ impl<'a, R: Role> Receiving<'a, R> {
             self.gather_control(bytes, key);
             return Ok(done.then_some(Found::GatheredControl(opcode)));
         }
-        self.gather(None, bytes, key, payload.fin.then_some(payload.remaining))?;
+        self.gather(bytes, key, payload.fin.then_some(payload.remaining))?;
         if done && payload.fin { self.gathered().map(Some) } else { Ok(None) }
     }
 
@@ -194,18 +197,28 @@ impl<'a, R: Role> Receiving<'a, R> {
         self.connection.assembly.get_or_insert_with(|| self.resources.assembly())
     }
 
-    /// Moves payload into the assembly, unmasked with `key` if it is not yet; `begins` says which kind
-    /// of message starts with it.
+    /// A message begins that has to be gathered; a reserved bit says that it is compressed.
+    fn begin_message(&mut self, kind: Kind, reserved: u8) {
+        let context = self.connection.context;
+        let assembly = self.connection.assembly.get_or_insert_with(|| self.resources.assembly());
+        assembly.kind = Some(kind);
+        if reserved != 0 {
+            assembly.begin_inflating(context, self.resources);
+        }
+    }
+
+    /// Moves payload into the assembly, unmasked with `key` if it is not yet.
     fn gather(
         &mut self,
-        begins: Option<Kind>,
         bytes: Range<usize>,
-        key: Option<[u8; 4]>,
+        mut key: Option<[u8; 4]>,
         rest: Option<u64>,
     ) -> Result<(), Violation> {
         let assembly = self.connection.assembly.get_or_insert_with(|| self.resources.assembly());
-        if begins.is_some() {
-            assembly.kind = begins;
+        if assembly.is_compressed()
+            && let Some(key) = key.take()
+        {
+            simd::unmask(self.resources.level(), &mut self.input[bytes.clone()], key);
         }
         assembly.push(&self.input[bytes], key, rest, self.resources)
     }

@@ -1,7 +1,8 @@
 //! What a thread's connections need to inflate: windows that outlive their message, and inflaters.
 
-use super::WINDOW_BITS_MAX;
-use super::history::History;
+use super::history::{History, WINDOW_BYTES_MAX};
+use super::{DeflateFigures, Inflater};
+use crate::limits::SPARE_INFLATERS_MAX;
 use std::num::NonZeroU32;
 
 /// Names a window in [`Contexts`].
@@ -14,18 +15,27 @@ pub(crate) struct ContextId(NonZeroU32);
 pub(crate) struct Contexts {
     windows: Vec<Option<History>>,
     free: Vec<ContextId>,
+    spare: Vec<Inflater>,
     bytes: usize,
     bytes_max: usize,
+    figures: DeflateFigures,
 }
 
 impl Contexts {
     pub(crate) fn new(bytes_max: usize) -> Self {
-        Self { windows: Vec::new(), free: Vec::new(), bytes: 0, bytes_max }
+        Self {
+            windows: Vec::new(),
+            free: Vec::new(),
+            spare: Vec::new(),
+            bytes: 0,
+            bytes_max,
+            figures: DeflateFigures::default(),
+        }
     }
 
     /// Whether one more of the largest windows fits.
     pub(crate) fn have_room(&self) -> bool {
-        self.bytes + (1 << WINDOW_BITS_MAX) <= self.bytes_max
+        self.fits(WINDOW_BYTES_MAX)
     }
 
     /// A window for a connection, counted in full though it grows with what arrives.
@@ -34,12 +44,8 @@ impl Contexts {
         self.bytes += history.bytes_max();
         let id = self.free.pop().unwrap_or_else(|| {
             self.windows.push(None);
-            ContextId(
-                u32::try_from(self.windows.len())
-                    .ok()
-                    .and_then(NonZeroU32::new)
-                    .expect("fewer than 2^32 connections"),
-            )
+            let number = u32::try_from(self.windows.len()).ok().and_then(NonZeroU32::new);
+            ContextId(number.expect("fewer than 2^32 connections"))
         });
         self.windows[id.index()] = Some(history);
         id
@@ -59,6 +65,62 @@ impl Contexts {
 
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    pub(crate) fn figures(&self) -> DeflateFigures {
+        self.figures
+    }
+
+    /// An inflater at the start of a message of the connection with this window, until
+    /// [`give_back`](Self::give_back); `None` if there is no memory for it. It is found for a message that is
+    /// `whole`, since that gives it back before anything else happens.
+    pub(crate) fn lend(&mut self, id: Option<ContextId>, whole: bool) -> Option<Inflater> {
+        let mut inflater = match self.spare.pop() {
+            Some(inflater) => inflater,
+            None if whole || self.fits(Inflater::BYTES) => {
+                self.bytes += Inflater::BYTES;
+                Inflater::new()
+            }
+            None => return None,
+        };
+        self.begin(&mut inflater, id, &[]);
+        Some(inflater)
+    }
+
+    /// Starts a stream that may refer to the connection's earlier messages and to what there is of the
+    /// present one.
+    pub(crate) fn begin(&self, inflater: &mut Inflater, id: Option<ContextId>, message: &[u8]) {
+        let (first, second) = match id.and_then(|id| self.windows[id.index()].as_ref()) {
+            Some(history) if message.len() < history.bytes_max() => history.as_slices(),
+            _ => (&[][..], &[][..]),
+        };
+        let end = &message[message.len().saturating_sub(WINDOW_BYTES_MAX)..];
+        inflater.begin(&[first, second, end]);
+    }
+
+    /// Adds a message to the window of its connection, whose next one may refer to it.
+    pub(crate) fn remember(&mut self, id: Option<ContextId>, message: &[u8]) {
+        if let Some(history) = id.and_then(|id| self.windows[id.index()].as_mut()) {
+            history.push(message);
+        }
+    }
+
+    pub(crate) fn give_back(&mut self, inflater: Inflater) {
+        if self.spare.len() < SPARE_INFLATERS_MAX && self.bytes <= self.bytes_max {
+            self.spare.push(inflater);
+        } else {
+            self.bytes -= Inflater::BYTES;
+        }
+    }
+
+    pub(crate) fn count(&mut self, wire_bytes: usize, plain_bytes: usize) {
+        self.figures.messages += 1;
+        self.figures.wire_bytes += wire_bytes as u64;
+        self.figures.plain_bytes += plain_bytes as u64;
+    }
+
+    fn fits(&self, bytes: usize) -> bool {
+        bytes <= self.bytes_max.saturating_sub(self.bytes)
     }
 }
 

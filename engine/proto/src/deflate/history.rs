@@ -1,6 +1,10 @@
 //! The end of what a connection has received, which its next compressed message may refer to.
 
+use super::WINDOW_BITS_MAX;
 use std::collections::VecDeque;
+
+/// The largest window.
+pub(crate) const WINDOW_BYTES_MAX: usize = 1 << WINDOW_BITS_MAX;
 
 /// The last bytes of all messages so far, as many as the window has (RFC 7692 section 7.2.2). Between messages
 /// this is all that is kept of an inflater: its window, of the size that was agreed on and as far as it is

@@ -13,6 +13,7 @@ mod compressor;
 mod compressors;
 mod contexts;
 mod history;
+mod inflater;
 mod negotiation;
 mod options;
 
@@ -20,6 +21,7 @@ pub use agreed::Deflate;
 pub use compressor::{Compressor, append_shared};
 pub use compressors::{Compressors, DeflateFigures, Sending};
 pub(crate) use contexts::{ContextId, Contexts};
+pub(crate) use inflater::{Inflater, Stop};
 pub use options::{DeflateOptions, InvalidDeflateOptions};
 
 /// The extension's name (RFC 7692 section 7).
