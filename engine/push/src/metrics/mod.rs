@@ -10,7 +10,7 @@ pub(crate) use text::CONTENT_TYPE;
 use crate::protocol::Code;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use text::{Exposition, Type};
-use wsring::{ShardFigures, TopicFigures};
+use wsring::{Deflated, ShardFigures, TopicFigures};
 
 /// Ranks of slow subscribers that are shown: `/debug/slow` shows more, and names them.
 pub(crate) const SLOW_RANKS: usize = 5;
@@ -75,6 +75,21 @@ const PER_SHARD: &[PerShard] = &[
     ("wsring_completion_overflows", Type::Counter, "Times that the completion queue overflowed.", |shard| {
         shard.overflows
     }),
+    ("wsring_deflated_messages", Type::Counter, "Messages compressed for one connection.", |shard| {
+        shard.deflated_messages
+    }),
+    (
+        "wsring_deflate_saved_bytes",
+        Type::Counter,
+        "Bytes that compressing for one connection has saved.",
+        |shard| shard.deflated_bytes_in.saturating_sub(shard.deflated_bytes_out),
+    ),
+    ("wsring_deflate_contexts", Type::Gauge, "Connections that have a compressor of their own.", |shard| {
+        shard.deflate_contexts
+    }),
+    ("wsring_deflate_context_bytes", Type::Gauge, "Memory of compressors.", |shard| {
+        shard.deflate_context_bytes
+    }),
 ];
 
 /// The text of `/metrics`.
@@ -89,8 +104,14 @@ pub(crate) fn render(figures: &Figures<'_>) -> String {
             family.sample(&[("shard", &shard)], read(figures));
         }
     }
+    let mut seconds =
+        out.family("wsring_deflate_seconds", Type::Counter, "Time spent compressing for one connection.");
+    for (shard, figures) in figures.shards.iter().enumerate() {
+        seconds.sample(&[("shard", &shard)], figures.deflate_nanoseconds as f64 / 1e9);
+    }
     turns(&mut out, figures.shards);
     topics(&mut out, &figures.topics);
+    shared_frames(&mut out, &figures.topics.deflated);
     let mut slowest = out.family(
         "wsring_slowest_behind_messages",
         Type::Gauge,
@@ -141,4 +162,22 @@ fn topics(out: &mut Exposition, topics: &TopicFigures) {
     missed.sample(&[("policy", &"close")], topics.missed.closed);
     missed.sample(&[("policy", &"skip")], topics.missed.skipped);
     missed.sample(&[("policy", &"latest")], topics.missed.latest);
+}
+
+/// What is compressed once for all subscribers.
+fn shared_frames(out: &mut Exposition, deflated: &Deflated) {
+    out.family(
+        "wsring_shared_deflated_messages",
+        Type::Counter,
+        "Messages compressed once for all subscribers.",
+    )
+    .sample(&[], deflated.messages);
+    out.family(
+        "wsring_shared_deflate_saved_bytes",
+        Type::Counter,
+        "Bytes that compressing for all subscribers has saved, counted for each of them when it was published.",
+    )
+    .sample(&[], deflated.saved_bytes);
+    out.family("wsring_shared_deflate_seconds", Type::Counter, "Time spent compressing for all subscribers.")
+        .sample(&[], deflated.nanoseconds as f64 / 1e9);
 }
