@@ -65,7 +65,8 @@ def run_server(stack, options, python, folder, shares):
     wait_for_listener(port, url.hostname)
     if options.chop:
         port = start_chopper(stack, port, options.chop)
-    target = f"{url.scheme}://{url.hostname}:{port}{url.path or '/'}"
+    query = f"?{url.query}" if url.query else ""
+    target = f"{url.scheme}://{url.hostname}:{port}{url.path or '/'}{query}"
     fuzzers = []
     for index, share in enumerate(shares):
         spec = {"servers": [{"agent": "server", "url": target}]}

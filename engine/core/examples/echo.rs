@@ -1,7 +1,7 @@
 //! Sends every message back, on every path: `cargo run --release --example echo -- --listen 127.0.0.1:9001`.
 
 use clap::Parser;
-use wsring::{Conn, Message, Server, Settings};
+use wsring::{Conn, DeflateOptions, Message, Server, Settings};
 
 /// Sends every message back.
 #[derive(Parser)]
@@ -15,6 +15,9 @@ struct Arguments {
     /// Core of the first shard.
     #[arg(long)]
     pin: Option<usize>,
+    /// Compresses messages with clients that offer permessage-deflate.
+    #[arg(long)]
+    deflate: bool,
 }
 
 fn echo(conn: &mut Conn<'_>, message: Message<'_>) {
@@ -24,10 +27,13 @@ fn echo(conn: &mut Conn<'_>, message: Message<'_>) {
 fn main() {
     let arguments = Arguments::parse();
     let settings = Settings { shards: arguments.shards, pin: arguments.pin, ..Settings::default() };
-    let server = Server::new()
+    let mut server = Server::new()
         .listen(arguments.listen)
         .settings(settings)
         .websocket("/{*path}", |upgrade| upgrade.accept(echo));
+    if arguments.deflate {
+        server = server.deflate(DeflateOptions::default());
+    }
     if let Err(error) = server.run() {
         eprintln!("echo: {error}");
         std::process::exit(1);

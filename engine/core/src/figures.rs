@@ -98,6 +98,19 @@ figures! {
     deflate_contexts,
     /// Memory of all compressors at this moment.
     deflate_context_bytes,
+    /// Messages received that were compressed, bytes of their payloads before and after they were inflated, and
+    /// the time that it took to read whatever came on connections that have agreed on compression.
+    inflated_messages,
+    /// See [`inflated_messages`](Self::inflated_messages).
+    inflated_bytes_in,
+    /// See [`inflated_messages`](Self::inflated_messages).
+    inflated_bytes_out,
+    /// See [`inflated_messages`](Self::inflated_messages).
+    inflate_nanoseconds,
+    /// Windows kept for connections whose peers refer to their earlier messages, at this moment.
+    inflate_contexts,
+    /// Memory that they may take, with that of all inflaters, at this moment.
+    inflate_context_bytes,
     /// Time that the sampled turns took, beside waiting.
     turn_nanoseconds_sum,
 }

@@ -1,12 +1,14 @@
-//! The server that independent clients and a browser are let loose on: an echo, and routes that
-//! close, reject, decide late and tell what was agreed.
+//! The server that independent clients and a browser are let loose on: an echo, one that compresses in
+//! every way that there is, and routes that close, reject, decide late and tell what was agreed.
 //!
 //! It prints the address that it listens on and serves until it is killed.
 
 use clap::Parser;
 use std::time::Duration;
 use std::{process, thread};
-use wsring::{Answer, CloseCode, Conn, Error, Handler, Message, Response, Server, Settings, Upgrade};
+use wsring::{
+    Answer, CloseCode, Conn, DeflateOptions, Error, Handler, Message, Response, Server, Settings, Upgrade,
+};
 
 /// The subprotocols that every route knows, the preferred one first.
 const SUBPROTOCOLS: [&str; 2] = ["echo", "wsring.test"];
@@ -48,6 +50,7 @@ fn serve(options: &Options) -> Result<(), Error> {
         .listen(options.listen.as_str())
         .settings(settings)
         .websocket("/echo", |upgrade| upgrade.subprotocol(&SUBPROTOCOLS).accept(echo))
+        .websocket("/deflate", deflate)
         .websocket("/close/{code}", close)
         .websocket("/protocol", protocol)
         .websocket("/slow-accept", slow_accept)
@@ -60,6 +63,41 @@ fn serve(options: &Options) -> Result<(), Error> {
 
 fn echo(conn: &mut Conn<'_>, message: Message<'_>) {
     let _ = conn.send(message);
+}
+
+/// Echoes with compression as the query has it; what it does not have is as permissive as can be:
+/// `?takeover=both|server|client|none&server_bits=8..15&client_bits=8..15&level=1..9&bytes_min=0`.
+fn deflate(upgrade: Upgrade<'_>) -> Answer {
+    let upgrade = upgrade.subprotocol(&SUBPROTOCOLS);
+    match deflate_options(&upgrade) {
+        Some(options) => upgrade.deflate(options).accept(echo),
+        None => upgrade.reject(Response::text(400, "no such way to compress\n")),
+    }
+}
+
+fn deflate_options(upgrade: &Upgrade<'_>) -> Option<DeflateOptions> {
+    let request = upgrade.request();
+    let number = |name: &str, otherwise: usize| {
+        request.query_value(name).map_or(Some(otherwise), |value| value.parse().ok())
+    };
+    let small = |name: &str, otherwise: usize| number(name, otherwise)?.try_into().ok();
+    let takeover = request.query_value("takeover");
+    let (server_takeover, client_takeover) = match takeover.as_deref().unwrap_or("both") {
+        "both" => (true, true),
+        "server" => (true, false),
+        "client" => (false, true),
+        "none" => (false, false),
+        _ => return None,
+    };
+    let options = DeflateOptions {
+        server_takeover,
+        client_takeover,
+        server_window_bits: small("server_bits", 15)?,
+        client_window_bits: small("client_bits", 15)?,
+        level: small("level", 6)?,
+        bytes_min: number("bytes_min", 0)?,
+    };
+    options.check().is_ok().then_some(options)
 }
 
 /// Closes at once, with the code of the path.

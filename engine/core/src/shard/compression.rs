@@ -1,8 +1,8 @@
-//! permessage-deflate (RFC 7692) on the way out: what a shard compresses with, and what its connections
-//! have agreed on.
+//! permessage-deflate (RFC 7692) in a shard: what its connections have agreed on, what it compresses their
+//! messages with, and what that takes. Inflating is the protocol's own business.
 
 use std::num::NonZeroU8;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use wsring_proto::deflate::{Compressors, Deflate, DeflateFigures, DeflateOptions, Sending};
 use wsring_proto::frame::Opcode;
 use wsring_proto::{Masking, Role};
@@ -46,14 +46,19 @@ pub(crate) struct Compressing {
     compressors: Compressors,
     /// Each that some connection has or had. Routes have few different ones.
     settings: Vec<Settings>,
-    /// Spent in the compressors.
-    nanoseconds: u64,
+    deflate_nanoseconds: u64,
+    inflate_nanoseconds: u64,
 }
 
 impl Compressing {
     /// Nothing yet; what connections have of their own holds at most so many bytes.
     pub(crate) fn new(bytes_max: usize) -> Self {
-        Self { compressors: Compressors::new(bytes_max), settings: Vec::new(), nanoseconds: 0 }
+        Self {
+            compressors: Compressors::new(bytes_max),
+            settings: Vec::new(),
+            deflate_nanoseconds: 0,
+            inflate_nanoseconds: 0,
+        }
     }
 
     /// What a connection keeps that has agreed on something. Where there are as many different settings as
@@ -87,7 +92,7 @@ impl Compressing {
         let sending = Sending { slot, agreed, level, bytes_min, fresh };
         let began = Instant::now();
         self.compressors.append_frame::<R>(sending, opcode, fin, payload, out, masking);
-        self.nanoseconds += began.elapsed().as_nanos() as u64;
+        self.deflate_nanoseconds += began.elapsed().as_nanos() as u64;
     }
 
     /// The connection in this slot compresses nothing more.
@@ -109,8 +114,19 @@ impl Compressing {
         self.compressors.figures()
     }
 
-    pub(crate) fn nanoseconds(&self) -> u64 {
-        self.nanoseconds
+    /// Spent compressing.
+    pub(crate) fn deflate_nanoseconds(&self) -> u64 {
+        self.deflate_nanoseconds
+    }
+
+    /// Counts time spent on what connections have received that have agreed on compression.
+    pub(crate) fn spent_inflating(&mut self, time: Duration) {
+        self.inflate_nanoseconds += time.as_nanos() as u64;
+    }
+
+    /// See [`spent_inflating`](Self::spent_inflating).
+    pub(crate) fn inflate_nanoseconds(&self) -> u64 {
+        self.inflate_nanoseconds
     }
 
     fn settings_of(&self, compression: Compression) -> Settings {

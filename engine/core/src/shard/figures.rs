@@ -32,7 +32,7 @@ impl<I: Io> Shard<I> {
             board.turn(nanoseconds);
         }
         let (io, fanout, compressing) = (self.io.counters(), &self.local.fanout, &self.local.compressing);
-        let deflated = compressing.figures();
+        let (deflated, inflated) = (compressing.figures(), self.resources.inflated());
         board.write(&ShardFigures {
             connections: self.table.len() as u64,
             accepted: io.accepted,
@@ -52,9 +52,15 @@ impl<I: Io> Shard<I> {
             deflated_messages: deflated.messages,
             deflated_bytes_in: deflated.plain_bytes,
             deflated_bytes_out: deflated.wire_bytes,
-            deflate_nanoseconds: compressing.nanoseconds(),
+            deflate_nanoseconds: compressing.deflate_nanoseconds(),
             deflate_contexts: compressing.contexts() as u64,
             deflate_context_bytes: compressing.bytes() as u64,
+            inflated_messages: inflated.messages,
+            inflated_bytes_in: inflated.wire_bytes,
+            inflated_bytes_out: inflated.plain_bytes,
+            inflate_nanoseconds: compressing.inflate_nanoseconds(),
+            inflate_contexts: self.resources.contexts() as u64,
+            inflate_context_bytes: self.resources.context_bytes() as u64,
             turn_nanoseconds_sum: self.turn_nanoseconds,
             ..ShardFigures::default()
         });

@@ -14,6 +14,11 @@ impl<I: Io> Shard<I> {
         self.resources.held_bytes()
     }
 
+    /// Connections with a compressor of their own, and windows held of what others send.
+    pub fn contexts(&self) -> (usize, usize) {
+        (self.local.compressing.contexts(), self.resources.contexts())
+    }
+
     /// Topics that have a subscriber here.
     pub fn topics(&self) -> usize {
         self.local.fanout.logs()

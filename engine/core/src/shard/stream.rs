@@ -6,10 +6,10 @@ use super::session::{Clock, Lent, Phase, Stream};
 use super::wheel::Tick;
 use crate::conn::Conn;
 use crate::handler::{Closed, Handler};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use wsring_io::Time;
 use wsring_proto::frame::Opcode;
-use wsring_proto::{CloseReason, Event, Resources, Role, Violation};
+use wsring_proto::{CloseReason, Event, Receiving, Resources, Role, Violation};
 
 /// A Ping of the shard's own carries the clock, so that its Pong tells the round trip.
 pub(super) const PING_BYTES: usize = 8;
@@ -39,7 +39,7 @@ fn take<R: Role>(
     let Stream { protocol, handler } = stream;
     let mut receiving = protocol.receive(input, resources);
     let mut after = After::Open;
-    while let Some(event) = receiving.next() {
+    while let Some(event) = next(&mut receiving, conn) {
         match event {
             Event::Message(message) => {
                 clock.message = conn.local.tick;
@@ -65,6 +65,18 @@ fn take<R: Role>(
         }
     }
     after
+}
+
+/// The next event. Where messages may be compressed, the time that it takes to find it is that of inflating.
+#[inline]
+fn next<'a, R: Role>(receiving: &'a mut Receiving<'_, R>, conn: &mut Conn<'_>) -> Option<Event<'a>> {
+    if conn.flow.compression.is_none() {
+        return receiving.next();
+    }
+    let began = Instant::now();
+    let event = receiving.next();
+    conn.local.compressing.spent_inflating(began.elapsed());
+    event
 }
 
 /// Section 5.5.2: answered until a Close was received, after which the protocol reports none; a Close
