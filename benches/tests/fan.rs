@@ -203,6 +203,27 @@ fn load_and_deflating_floor_agree() {
     assert!(!output.status.success() && said.contains("were wrong"), "what is not deflated is wrong: {said}");
 }
 
+/// What is deflated once for all, and what is deflated for each.
+#[test]
+fn load_and_deflating_engine_agree() {
+    for mode in [&["--deflate"][..], &["--deflate", "--each"]] {
+        let server = Server::start(WSRING_FANOUT, mode);
+        let pid = server.process.id().to_string();
+        for (opcode, payload) in [("text", "300"), ("binary", "1024"), ("text", "70000")] {
+            let subscribers = ["--path", "/subscribe", "--subscribers", "30", "--pid", &pid];
+            let messages = ["--content", "json", "--opcode", opcode, "--verify", "--payload", payload];
+            for deflate in [&["--deflate"][..], &[]] {
+                let arguments = [&subscribers, &messages[..], deflate].concat();
+                content(&load(FANOUT_LOAD, server.port(), &arguments), 30);
+            }
+        }
+    }
+    let server = Server::start(WSRING_FANOUT, &[]);
+    let arguments = ["--path", "/subscribe", "--subscribers", "3", "--deflate"];
+    let said = String::from_utf8_lossy(&load(FANOUT_LOAD, server.port(), &arguments).stderr).into_owned();
+    assert!(said.contains("does not compress"), "{said}");
+}
+
 /// A server for two clients without handshake; `answer` makes of a round's two messages what each gets.
 fn wrong(answer: impl Fn(&[u8], &[u8]) -> [Vec<u8>; 2] + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

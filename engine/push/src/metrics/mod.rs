@@ -90,6 +90,33 @@ const PER_SHARD: &[PerShard] = &[
     ("wsring_deflate_context_bytes", Type::Gauge, "Memory of compressors.", |shard| {
         shard.deflate_context_bytes
     }),
+    ("wsring_inflated_messages", Type::Counter, "Compressed messages received from clients.", |shard| {
+        shard.inflated_messages
+    }),
+    ("wsring_inflate_saved_bytes", Type::Counter, "Bytes that clients have saved by compressing.", |shard| {
+        shard.inflated_bytes_out.saturating_sub(shard.inflated_bytes_in)
+    }),
+    (
+        "wsring_inflate_contexts",
+        Type::Gauge,
+        "Clients whose windows are kept from message to message.",
+        |shard| shard.inflate_contexts,
+    ),
+    ("wsring_inflate_context_bytes", Type::Gauge, "Memory of these windows and of inflaters.", |shard| {
+        shard.inflate_context_bytes
+    }),
+];
+
+/// A family of times with one sample per shard.
+type Seconds = (&'static str, &'static str, fn(&ShardFigures) -> u64);
+
+const NANOSECONDS_PER_SHARD: [Seconds; 2] = [
+    ("wsring_deflate_seconds", "Time spent compressing for one connection.", |shard| {
+        shard.deflate_nanoseconds
+    }),
+    ("wsring_inflate_seconds", "Time spent reading from connections that agreed on compression.", |shard| {
+        shard.inflate_nanoseconds
+    }),
 ];
 
 /// The text of `/metrics`.
@@ -104,10 +131,11 @@ pub(crate) fn render(figures: &Figures<'_>) -> String {
             family.sample(&[("shard", &shard)], read(figures));
         }
     }
-    let mut seconds =
-        out.family("wsring_deflate_seconds", Type::Counter, "Time spent compressing for one connection.");
-    for (shard, figures) in figures.shards.iter().enumerate() {
-        seconds.sample(&[("shard", &shard)], figures.deflate_nanoseconds as f64 / 1e9);
+    for (name, help, nanoseconds) in NANOSECONDS_PER_SHARD {
+        let mut seconds = out.family(name, Type::Counter, help);
+        for (shard, figures) in figures.shards.iter().enumerate() {
+            seconds.sample(&[("shard", &shard)], nanoseconds(figures) as f64 / 1e9);
+        }
     }
     turns(&mut out, figures.shards);
     topics(&mut out, &figures.topics);

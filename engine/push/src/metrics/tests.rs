@@ -16,6 +16,9 @@ fn shard(connections: u64) -> ShardFigures {
         deflated_bytes_out: 300,
         deflate_nanoseconds: 2_500_000,
         deflate_contexts: connections,
+        inflated_bytes_in: 300,
+        inflated_bytes_out: 900,
+        inflate_nanoseconds: 500_000_000,
         ..ShardFigures::default()
     }
 }
@@ -57,6 +60,8 @@ fn the_figures_stand_where_they_belong() {
         "wsring_deflate_saved_bytes_total{shard=\"1\"} 700",
         "wsring_deflate_seconds_total{shard=\"1\"} 0.0025",
         "wsring_deflate_contexts{shard=\"1\"} 4",
+        "wsring_inflate_saved_bytes_total{shard=\"0\"} 600",
+        "wsring_inflate_seconds_total{shard=\"0\"} 0.5",
         "wsring_shared_deflated_messages_total 5",
         "wsring_shared_deflate_saved_bytes_total 4000",
         "wsring_shared_deflate_seconds_total 0.000001",
