@@ -98,8 +98,8 @@ impl Assembly {
         mut input: &[u8],
         resources: &mut Resources,
     ) -> Result<(), Violation> {
-        let Some(inflater) = &mut inflating.inflater else { return Ok(()) };
-        while !input.is_empty() {
+        let Some(inflater) = inflating.inflater.as_mut().filter(|_| !input.is_empty()) else { return Ok(()) };
+        loop {
             let room = self.room(resources);
             self.make_room(input.len(), room, resources);
             let start = self.message.len();
@@ -109,17 +109,19 @@ impl Assembly {
                 self.text.push(&self.message[start..]).map_err(|_| Violation::InvalidUtf8)?;
             }
             match stop.map_err(|_| Violation::InvalidDeflate)? {
-                Stop::Hungry => break,
+                Stop::Hungry => return Ok(()),
                 Stop::Full => {}
                 Stop::Over => return Err(self.too_long(resources)),
                 Stop::StreamEnd => {
                     inflating.stream_ends += 1;
                     check_stream_ends(inflating.stream_ends, inflating.wire_bytes)?;
                     resources.contexts_mut().begin(inflater, inflating.context, self.payload());
+                    if input.is_empty() {
+                        return Ok(());
+                    }
                 }
             }
         }
-        Ok(())
     }
 
     /// How many bytes the message may still get.
@@ -133,8 +135,8 @@ impl Assembly {
     fn make_room(&mut self, input: usize, room: usize, resources: &mut Resources) {
         let spare = self.message.capacity() - self.message.len();
         if self.message.is_empty() || spare < input.min(room).max(1) {
-            let wanted = input.saturating_mul(4).max(OUTPUT_BYTES_MIN).min(room);
-            self.grow(wanted, Some((room - wanted) as u64), resources);
+            let wanted = input.saturating_mul(4).max(self.message.len()).max(OUTPUT_BYTES_MIN);
+            self.grow(wanted.min(room), Some(0), resources);
         }
     }
 
