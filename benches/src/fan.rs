@@ -7,8 +7,9 @@
 //! this, on the same ring settings, is what its protocol and its bookkeeping cost.
 
 use crate::ring::{BUFFER_BYTES, BUFFERS, Buffer, Event, Link, Links, Receive, Ring, Settings, listen};
-use crate::wire::MASK_BYTES;
+use crate::wire::{self, MASK_BYTES};
 use clap::Args;
+use flate2::{Compress, Compression, FlushCompress};
 use std::io;
 use std::time::Duration;
 
@@ -47,12 +48,28 @@ pub enum Receivers {
     Silent,
 }
 
+/// What is passed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// What has come.
+    AsItIs,
+    /// A frame (RFC 7692) that is deflated for each receiver anew, as servers do whose connections each have a
+    /// compressor: here it is one for all, reset each time. What comes has to be one WebSocket frame.
+    DeflatedForEach,
+}
+
 /// Listens, says so, and passes on messages until the process ends: `together` of them in one send to
 /// each receiver.
 ///
 /// # Errors
 /// The environment's: no such core, the port is taken, no ring.
-pub fn serve(name: &str, options: &Options, together: usize, receivers: Receivers) -> io::Result<()> {
+pub fn serve(
+    name: &str,
+    options: &Options,
+    together: usize,
+    receivers: Receivers,
+    delivery: Delivery,
+) -> io::Result<()> {
     if options.request <= MASK_BYTES {
         return Err(io::Error::other("--request must be larger than the masking key of 4 bytes"));
     }
@@ -75,6 +92,8 @@ pub fn serve(name: &str, options: &Options, together: usize, receivers: Receiver
         batch: options.batch.max(1),
         receivers,
         links: Links::default(),
+        compressor: (delivery == Delivery::DeflatedForEach)
+            .then(|| Compress::new(Compression::new(6), false)),
         gathered: Vec::new(),
         messages: 0,
     };
@@ -103,6 +122,8 @@ struct Fan {
     batch: usize,
     receivers: Receivers,
     links: Links<Own>,
+    /// Where each receiver's message is deflated anew.
+    compressor: Option<Compress>,
     /// Messages that have come and were not passed on, without their keys.
     gathered: Vec<u8>,
     messages: usize,
@@ -144,6 +165,9 @@ impl Fan {
     fn fan_out(&mut self) -> io::Result<()> {
         self.messages = 0;
         let bytes = std::mem::take(&mut self.gathered);
+        if self.compressor.is_some() {
+            return self.deflate_for_each(&bytes);
+        }
         let receivers = self.receivers;
         for link in self.links.all() {
             if link.sending && listens(link, receivers) {
@@ -156,6 +180,19 @@ impl Fan {
             !link.sending && listens(link, receivers)
         };
         self.ring.send_all(bytes, (0..links.len() as u32).filter(free))
+    }
+
+    /// A message of its own for each receiver.
+    fn deflate_for_each(&mut self, frame: &[u8]) -> io::Result<()> {
+        for slot in 0..self.links.all().len() as u32 {
+            let Some(compressor) = &mut self.compressor else { return Ok(()) };
+            let link = self.links.at(slot);
+            if listens(link, self.receivers) {
+                link.queue.extend(deflate(compressor, frame)?);
+                self.links.send_queue(&mut self.ring, slot)?;
+            }
+        }
+        Ok(())
     }
 
     #[inline]
@@ -177,4 +214,25 @@ impl Fan {
         }
         self.ring.release(buffer);
     }
+}
+
+/// The frame of a message, compressed by itself (RFC 7692 section 7.2.1).
+fn deflate(compressor: &mut Compress, frame: &[u8]) -> io::Result<Vec<u8>> {
+    let header_bytes = match frame[1] {
+        126 => 4,
+        127 => 10,
+        _ => 2,
+    };
+    compressor.reset();
+    let mut body = Vec::with_capacity(frame.len() + 64);
+    compressor
+        .compress_vec(&frame[header_bytes..], &mut body, FlushCompress::Sync)
+        .map_err(io::Error::other)?;
+    if !body.ends_with(&[0x00, 0x00, 0xff, 0xff]) {
+        return Err(io::Error::other("a message that grows by more than 64 bytes when it is deflated"));
+    }
+    body.truncate(body.len() - 4);
+    let mut whole = wire::header(frame[0] | wire::COMPRESSED, body.len());
+    whole.append(&mut body);
+    Ok(whole)
 }

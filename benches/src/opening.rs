@@ -20,19 +20,23 @@ pub fn open(port: u16, path: Option<&str>) -> io::Result<TcpStream> {
     let mut socket = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
     socket.set_nodelay(true)?;
     if let Some(path) = path {
-        shake_hands(&mut socket, port, path)?;
+        shake_hands(&mut socket, port, path, false)?;
     }
     Ok(socket)
 }
 
-/// Shakes hands on a connection that is there.
+/// Compression without takeover, both ways (RFC 7692 section 7.1.1), as it is offered.
+const DEFLATE: &str = "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover\r\n";
+
+/// Shakes hands on a connection that is there; with `deflate` it is to be compressed.
 ///
 /// # Errors
-/// As [`open`].
-pub fn shake_hands(socket: &mut TcpStream, port: u16, path: &str) -> io::Result<()> {
+/// As [`open`]; the server does not compress.
+pub fn shake_hands(socket: &mut TcpStream, port: u16, path: &str, deflate: bool) -> io::Result<()> {
+    let extensions = if deflate { DEFLATE } else { "" };
     let request = format!(
         "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n"
+         {extensions}Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n"
     );
     socket.write_all(request.as_bytes())?;
     socket.set_read_timeout(Some(STALL))?;
@@ -44,6 +48,9 @@ pub fn shake_hands(socket: &mut TcpStream, port: u16, path: &str) -> io::Result<
     }
     let head = String::from_utf8_lossy(&head);
     if head.starts_with("HTTP/1.1 101") && head.contains(ACCEPT) {
+        if deflate && !head.contains("permessage-deflate") {
+            return Err(io::Error::other("the server does not compress"));
+        }
         return Ok(());
     }
     Err(io::Error::other(format!("the opening handshake was refused: {}", head.lines().next().unwrap_or(""))))

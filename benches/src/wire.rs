@@ -34,6 +34,8 @@ impl Opcode {
 pub const FIN_TEXT: u8 = 0x81;
 /// FIN and the opcode of a binary frame.
 pub const FIN_BINARY: u8 = 0x82;
+/// The bit of the first byte (RSV1) that says that the message is compressed (RFC 7692 section 6).
+pub const COMPRESSED: u8 = 0x40;
 /// The bit of the second byte that says that a masking key follows.
 pub const MASKED: u8 = 0x80;
 /// Bytes of a masking key.

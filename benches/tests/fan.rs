@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
+use wsring_benches::wire::request_bytes;
 
 const FANOUT_FLOOR: &str = env!("CARGO_BIN_EXE_fanout-floor");
 const BROADCAST_FLOOR: &str = env!("CARGO_BIN_EXE_broadcast-floor");
@@ -182,6 +183,45 @@ fn load_and_engine_agree() {
         let arguments = [&["--path", "/subscribe", "--subscribers", "30", "--pid", &pid], way].concat();
         content(&load(FANOUT_LOAD, server.port(), &arguments), 30);
     }
+}
+
+/// A message that differs from round to round, deflated for each.
+#[test]
+fn load_and_deflating_floor_agree() {
+    for payload in [80, 300, 1024, 70_000] {
+        let bytes = request_bytes(payload).to_string();
+        let floor = Server::start(FANOUT_FLOOR, &["--request", &bytes, "--deflate-each"]);
+        let (pid, payload) = (floor.process.id().to_string(), payload.to_string());
+        let deflate =
+            ["--deflate", "--content", "json", "--opcode", "text", "--verify", "--payload", &payload];
+        let arguments = [&["--raw", "--subscribers", "30", "--pid", &pid], &deflate[..]].concat();
+        content(&load(FANOUT_LOAD, floor.port(), &arguments), 30);
+    }
+    let floor = Server::start(FANOUT_FLOOR, &["--request", "106"]);
+    let output = load(FANOUT_LOAD, floor.port(), &["--raw", "--subscribers", "3", "--deflate"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("were wrong"), "what is not deflated is wrong: {said}");
+}
+
+/// What is deflated once for all, and what is deflated for each.
+#[test]
+fn load_and_deflating_engine_agree() {
+    for mode in [&["--deflate"][..], &["--deflate", "--each"]] {
+        let server = Server::start(WSRING_FANOUT, mode);
+        let pid = server.process.id().to_string();
+        for (opcode, payload) in [("text", "300"), ("binary", "1024"), ("text", "70000")] {
+            let subscribers = ["--path", "/subscribe", "--subscribers", "30", "--pid", &pid];
+            let messages = ["--content", "json", "--opcode", opcode, "--verify", "--payload", payload];
+            for deflate in [&["--deflate"][..], &[]] {
+                let arguments = [&subscribers, &messages[..], deflate].concat();
+                content(&load(FANOUT_LOAD, server.port(), &arguments), 30);
+            }
+        }
+    }
+    let server = Server::start(WSRING_FANOUT, &[]);
+    let arguments = ["--path", "/subscribe", "--subscribers", "3", "--deflate"];
+    let said = String::from_utf8_lossy(&load(FANOUT_LOAD, server.port(), &arguments).stderr).into_owned();
+    assert!(said.contains("does not compress"), "{said}");
 }
 
 /// A server for two clients without handshake; `answer` makes of a round's two messages what each gets.

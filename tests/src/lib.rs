@@ -2,10 +2,12 @@
 //! a heap that counts, and the servers under test.
 //!
 //! * [`Peer`] speaks HTTP and WebSocket over a blocking socket and can break every rule.
+//! * [`Deflated`] is one that has agreed on compression, with flate2 behind it.
 //! * [`Served`] is a server in this process; [`binary::wsring`] is the built one.
 //! * [`heap`] counts what the program allocates, by thread and in all.
 
 pub mod binary;
+pub mod deflated;
 pub mod events;
 pub mod heap;
 pub mod peer;
@@ -14,6 +16,7 @@ pub mod served;
 pub mod source;
 pub mod wire;
 
+pub use deflated::Deflated;
 pub use peer::{Answer, Peer};
 pub use served::{Served, serve, settings};
 pub use wire::Frame;

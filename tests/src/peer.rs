@@ -54,6 +54,15 @@ pub fn handshake(path: &str, more: &str) -> String {
     )
 }
 
+/// The proof that a handshake request's key asks for (RFC 6455 section 4.2.2).
+///
+/// # Panics
+/// When it has none.
+pub fn proof(request: &str) -> String {
+    let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).expect("a key");
+    STANDARD.encode(Sha1::digest(format!("{}258EAFA5-E914-47DA-95CA-C5AB0DC85B11", key.trim())))
+}
+
 /// Every failure here is the failure of a test.
 impl Peer {
     /// Connects.
@@ -128,9 +137,23 @@ impl Peer {
 
     /// The next frame, or `None` at the end of the stream, a reset included.
     pub fn try_frame(&mut self) -> Option<Frame> {
+        let frame = self.frame_of_either();
+        if let Some(frame) = &frame {
+            assert!(!frame.masked, "section 5.1: a server masks nothing: {frame:?}");
+        }
+        frame
+    }
+
+    /// As a server: the next frame, which has to be masked.
+    pub fn client_frame(&mut self) -> Frame {
+        let frame = self.frame_of_either().expect("a frame, before the end of the stream");
+        assert!(frame.masked, "section 5.1: a client masks everything: {frame:?}");
+        frame
+    }
+
+    fn frame_of_either(&mut self) -> Option<Frame> {
         loop {
             if let Some((frame, length)) = wire::parse(&self.unread[self.at..]) {
-                assert!(!frame.masked, "section 5.1: a server masks nothing: {frame:?}");
                 self.at += length;
                 return Some(frame);
             }
@@ -215,9 +238,7 @@ impl Peer {
 
     /// As a server: reads a handshake request, and computes the proof that its key asks for.
     pub fn proof_asked_for(&mut self) -> String {
-        let head = self.head();
-        let key = head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).expect("a key");
-        STANDARD.encode(Sha1::digest(format!("{}258EAFA5-E914-47DA-95CA-C5AB0DC85B11", key.trim())))
+        proof(&self.head())
     }
 
     fn head(&mut self) -> String {

@@ -61,6 +61,13 @@ pub fn fragment(opcode: u8, fin: bool, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
+/// One frame of a client that begins a compressed message (RFC 7692 section 6).
+pub fn compressed(opcode: u8, fin: bool, payload: &[u8]) -> Vec<u8> {
+    let mut frame = fragment(opcode, fin, payload);
+    frame[0] |= 0x40;
+    frame
+}
+
 /// A Close of a client.
 pub fn close(code: u16, reason: &str) -> Vec<u8> {
     message(CLOSE, &[&code.to_be_bytes()[..], reason.as_bytes()].concat())

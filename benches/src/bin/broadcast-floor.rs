@@ -3,7 +3,7 @@
 
 use clap::Parser;
 use std::io;
-use wsring_benches::fan::{Options, Receivers, serve};
+use wsring_benches::fan::{Delivery, Options, Receivers, serve};
 
 /// A bare ring that broadcasts whole rounds: the most that `broadcast-load --raw` can see.
 #[derive(Parser)]
@@ -17,5 +17,5 @@ struct Arguments {
 
 fn main() -> io::Result<()> {
     let Arguments { options, clients } = Arguments::parse();
-    serve("broadcast-floor", &options, clients.max(1), Receivers::All)
+    serve("broadcast-floor", &options, clients.max(1), Receivers::All, Delivery::AsItIs)
 }

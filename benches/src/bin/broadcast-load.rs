@@ -8,7 +8,7 @@ use clap::Parser;
 use std::io;
 use wsring_benches::driven::{self, drive};
 use wsring_benches::proc;
-use wsring_benches::rounds::{Rounds, Senders, Target, Tuning, report};
+use wsring_benches::rounds::{Content, Rounds, Senders, Target, Tuning, report};
 
 /// N clients broadcast to N.
 #[derive(Parser)]
@@ -41,10 +41,12 @@ fn main() -> io::Result<()> {
         path,
         senders: Senders::Receivers,
         receivers: clients,
+        content: Content::Letters,
         payload,
         first: common.opcode.first(),
         verify: common.verify,
         raw: common.raw,
+        deflate: false,
         tuning,
     };
     match drive(Rounds::connect(&target)?, common)? {

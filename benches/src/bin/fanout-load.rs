@@ -9,7 +9,7 @@ use clap::Parser;
 use std::io;
 use wsring_benches::driven::{self, drive};
 use wsring_benches::proc;
-use wsring_benches::rounds::{Rounds, Senders, Target, Tuning, report};
+use wsring_benches::rounds::{Content, Rounds, Senders, Target, Tuning, report};
 
 /// One publishes to N.
 #[derive(Parser)]
@@ -27,7 +27,13 @@ struct Arguments {
     /// Subscribers
     #[arg(long, visible_alias = "connections", default_value_t = 1000)]
     subscribers: u32,
-    /// Bytes of a message, at least 20
+    /// What stands in a message
+    #[arg(long, value_enum, default_value_t = Content::Letters)]
+    content: Content,
+    /// Subscribers offer compression, and have to get every message compressed
+    #[arg(long)]
+    deflate: bool,
+    /// Bytes of a message, at least 20; in JSON 80
     #[arg(long, default_value_t = 100)]
     payload: usize,
     /// Print the figures as JSON
@@ -36,7 +42,8 @@ struct Arguments {
 }
 
 fn main() -> io::Result<()> {
-    let Arguments { common, tuning, path, publish_path, subscribers, payload, json } = Arguments::parse();
+    let Arguments { common, tuning, path, publish_path, subscribers, content, deflate, payload, json } =
+        Arguments::parse();
     if let Some(core) = common.core {
         proc::pin(core)?;
     }
@@ -45,10 +52,12 @@ fn main() -> io::Result<()> {
         path,
         senders: Senders::Publisher { path: publish_path },
         receivers: subscribers,
+        content,
         payload,
         first: common.opcode.first(),
         verify: common.verify,
         raw: common.raw,
+        deflate,
         tuning,
     };
     match drive(Rounds::connect(&target)?, common)? {

@@ -4,9 +4,10 @@
 //! whole: sender, round, length, content, and that it is the sender's first. All others must get the
 //! very same bytes. As the count of bytes is checked by the caller, nothing can then be missing.
 
-use super::messages::{Messages, SENDER_DIGITS, payload};
+use super::messages::{Content, Messages, SENDER_DIGITS, payload};
 
 pub(super) struct Check {
+    content: Content,
     /// Of every message.
     header: Vec<u8>,
     payload_bytes: usize,
@@ -25,6 +26,7 @@ pub(super) struct Check {
 impl Check {
     pub(super) fn new(messages: &Messages, receivers: usize) -> Self {
         Self {
+            content: messages.content,
             header: messages.header.clone(),
             payload_bytes: messages.payload_bytes(),
             round: 0,
@@ -72,10 +74,11 @@ impl Check {
         let Some(message) = self.log[self.checked..].strip_prefix(self.header.as_slice()) else {
             return false;
         };
-        let digits = str::from_utf8(&message[..SENDER_DIGITS]).ok();
+        let digits = str::from_utf8(&message[self.content.sender_at()..][..SENDER_DIGITS]).ok();
         let Some(sender) = digits.and_then(|digits| digits.parse::<usize>().ok()) else { return false };
         let fresh = self.seen.get_mut(sender).is_some_and(|seen| !std::mem::replace(seen, true));
-        fresh && message[..self.payload_bytes] == payload(sender, self.round, self.payload_bytes)
+        fresh
+            && message[..self.payload_bytes] == payload(self.content, sender, self.round, self.payload_bytes)
     }
 }
 
@@ -88,7 +91,7 @@ mod tests {
     const ROUND: u64 = 9;
 
     fn frame(sender: usize, round: u64) -> Vec<u8> {
-        let payload = payload(sender, round, PAYLOAD_BYTES_MIN);
+        let payload = payload(Content::Letters, sender, round, PAYLOAD_BYTES_MIN);
         [crate::wire::header(FIN_BINARY, payload.len()), payload].concat()
     }
 
@@ -98,7 +101,8 @@ mod tests {
 
     /// What two receivers get in one round of three senders, each in two pieces cut anywhere, turn about.
     fn errors(first: &[u8], second: &[u8], split: usize) -> u64 {
-        let mut check = Check::new(&Messages::new(FIN_BINARY, PAYLOAD_BYTES_MIN, 3, false), 2);
+        let mut check =
+            Check::new(&Messages::new(Content::Letters, FIN_BINARY, PAYLOAD_BYTES_MIN, 3, false), 2);
         check.begin(ROUND);
         for (receiver, bytes) in [first, second].into_iter().enumerate() {
             check.received(receiver, &bytes[..split]);
@@ -133,7 +137,8 @@ mod tests {
 
     #[test]
     fn rounds_follow_each_other() {
-        let mut check = Check::new(&Messages::new(FIN_BINARY, PAYLOAD_BYTES_MIN, 1, false), 2);
+        let mut check =
+            Check::new(&Messages::new(Content::Letters, FIN_BINARY, PAYLOAD_BYTES_MIN, 1, false), 2);
         for round in 1..5 {
             check.begin(round);
             check.received(1, &frame(0, round));

@@ -3,10 +3,12 @@
 //!
 //! It stands on the same bare ring as the floors and does as little as a client can. All messages have
 //! the same length, so that bytes tell how many came; unless it verifies, it has the kernel count them
-//! and never copies them out ([`Receive::Count`]). It waits for several completions at once, so that the
+//! and never copies them out ([`Receive::Count`]). Those that come compressed have any length, so that each
+//! is looked at ([`deflated`]). It waits for several completions at once, so that the
 //! server need not wake it for each. While [`Driven::run_for`] is not running, nothing is on its way.
 
 mod check;
+mod deflated;
 mod messages;
 mod report;
 
@@ -15,12 +17,13 @@ use crate::opening::{self, STALL};
 use crate::ring::{Buffer, Event, Receive, Ring, Settings};
 use check::Check;
 use clap::Args;
+use deflated::Deflated;
 use messages::Messages;
 use std::io;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-pub use messages::PAYLOAD_BYTES_MIN;
+pub use messages::{Content, PAYLOAD_BYTES_MIN};
 pub use report::report;
 
 /// So long the client waits for a whole batch at most: a server may have no more to send before some
@@ -50,7 +53,9 @@ pub struct Target {
     pub senders: Senders,
     /// How many connections receive.
     pub receivers: u32,
-    /// Bytes of a message, at least [`PAYLOAD_BYTES_MIN`].
+    /// What stands in a message.
+    pub content: Content,
+    /// Bytes of a message, at least [`Content::bytes_min`].
     pub payload: usize,
     /// First byte of a frame.
     pub first: u8,
@@ -58,6 +63,8 @@ pub struct Target {
     pub verify: bool,
     /// No handshake; what is sent comes back without its first four bytes.
     pub raw: bool,
+    /// What is delivered comes compressed, each message by itself. Only with a publisher.
+    pub deflate: bool,
     /// How the client receives.
     pub tuning: Tuning,
 }
@@ -87,6 +94,7 @@ pub struct Rounds {
     ring: Ring,
     messages: Messages,
     check: Option<Check>,
+    deflated: Option<Deflated>,
     /// Slots that send.
     senders: Range<u32>,
     /// Of this round, by receiver: bytes that have not come.
@@ -110,16 +118,18 @@ impl Rounds {
     /// The ring's, or the server refused a connection or its handshake; the caller's: a payload that
     /// cannot tell messages apart.
     pub fn connect(target: &Target) -> io::Result<Self> {
-        if target.payload < PAYLOAD_BYTES_MIN {
-            return Err(io::Error::other(format!("a message takes {PAYLOAD_BYTES_MIN} bytes to be unique")));
+        let bytes_min = target.content.bytes_min();
+        if target.payload < bytes_min {
+            return Err(io::Error::other(format!("a message takes {bytes_min} bytes to be unique")));
         }
         let receivers = target.receivers;
         let senders = match target.senders {
             Senders::Receivers => 0..receivers,
             Senders::Publisher { .. } => receivers..receivers + 1,
         };
-        let receive = if target.verify || target.tuning.copy { Receive::Copy } else { Receive::Count };
-        let messages = Messages::new(target.first, target.payload, senders.len(), target.raw);
+        let looks = target.verify || target.deflate || target.tuning.copy;
+        let receive = if looks { Receive::Copy } else { Receive::Count };
+        let messages = Messages::new(target.content, target.first, target.payload, senders.len(), target.raw);
         let round_bytes = messages.answer_bytes() * senders.len();
         let mut client = Self {
             ring: Ring::new(Settings {
@@ -128,7 +138,8 @@ impl Rounds {
                 buffer_bytes: target.tuning.buffer_kib << 10,
                 receive,
             })?,
-            check: target.verify.then(|| Check::new(&messages, receivers as usize)),
+            check: (target.verify && !target.deflate).then(|| Check::new(&messages, receivers as usize)),
+            deflated: target.deflate.then(|| Deflated::new(target)),
             messages,
             senders,
             missing: vec![0; receivers as usize],
@@ -146,15 +157,18 @@ impl Rounds {
 
     /// Receivers first: who publishes does so to all of them.
     fn open_all(&mut self, target: &Target) -> io::Result<()> {
-        let mut open = |slot, path: &str| {
-            let socket = opening::open(target.port, (!target.raw).then_some(path))?;
+        let mut open = |slot, path: &str, deflate: bool| {
+            let mut socket = opening::open(target.port, None)?;
+            if !target.raw {
+                opening::shake_hands(&mut socket, target.port, path, deflate)?;
+            }
             self.ring.adopt(slot, &socket)?;
             self.ring.receive(slot)
         };
-        (0..target.receivers).try_for_each(|slot| open(slot, &target.path))?;
+        (0..target.receivers).try_for_each(|slot| open(slot, &target.path, target.deflate))?;
         match &target.senders {
             Senders::Receivers => Ok(()),
-            Senders::Publisher { path } => open(target.receivers, path),
+            Senders::Publisher { path } => open(target.receivers, path, false),
         }
     }
 
@@ -167,6 +181,9 @@ impl Rounds {
         if let Some(check) = &mut self.check {
             check.begin(self.round);
         }
+        if let Some(deflated) = &mut self.deflated {
+            deflated.begin(self.round);
+        }
         let messages = self.messages.compose(self.round);
         self.ring.send_pieces(messages, self.messages.request_bytes(), self.senders.clone())?;
         while self.waiting > 0 {
@@ -174,6 +191,9 @@ impl Rounds {
         }
         if let Some(check) = &mut self.check {
             self.tally.errors += check.take_errors();
+        }
+        if let Some(deflated) = &mut self.deflated {
+            self.tally.errors += deflated.take_errors();
         }
         self.tally.messages += self.missing.len() as u64 * u64::from(self.senders.end - self.senders.start);
         self.tally.latency.saturating_record(began.elapsed().as_nanos() as u64);
@@ -225,22 +245,37 @@ impl Rounds {
     #[inline]
     fn received(&mut self, slot: u32, buffer: Buffer) -> io::Result<()> {
         // What a publisher is told is nothing that counts.
-        if let Some(missing) = self.missing.get_mut(slot as usize) {
-            let Some(rest) = missing.checked_sub(buffer.len()) else {
-                let more = buffer.len() - *missing;
-                return Err(io::Error::other(format!(
-                    "connection {slot} got {more} bytes more than round {} has",
-                    self.round
-                )));
+        if (slot as usize) < self.missing.len() {
+            let is_whole = match &mut self.deflated {
+                Some(deflated) => {
+                    deflated.received(slot as usize, &self.ring.bytes(&buffer)[..buffer.len()])?
+                }
+                None => self.counted(slot, &buffer)?,
             };
-            *missing = rest;
-            self.waiting -= u32::from(rest == 0);
-            if let Some(check) = &mut self.check {
-                check.received(slot as usize, &self.ring.bytes(&buffer)[..buffer.len()]);
-            }
+            self.waiting -= u32::from(is_whole);
         }
         self.ring.release(buffer);
         Ok(())
+    }
+}
+
+impl Rounds {
+    /// Whether a receiver has all of the round with this, by the bytes that are to come.
+    #[inline]
+    fn counted(&mut self, slot: u32, buffer: &Buffer) -> io::Result<bool> {
+        let missing = &mut self.missing[slot as usize];
+        let Some(rest) = missing.checked_sub(buffer.len()) else {
+            let more = buffer.len() - *missing;
+            return Err(io::Error::other(format!(
+                "connection {slot} got {more} bytes more than round {} has",
+                self.round
+            )));
+        };
+        *missing = rest;
+        if let Some(check) = &mut self.check {
+            check.received(slot as usize, &self.ring.bytes(buffer)[..buffer.len()]);
+        }
+        Ok(rest == 0)
     }
 }
 

@@ -61,7 +61,7 @@ impl Crowd {
         for slot in 0..setup.subscribers {
             let narrow = slot >= setup.subscribers - setup.stalled;
             let mut socket = connect(port, narrow.then_some(setup.receive_buffer))?;
-            opening::shake_hands(&mut socket, port, &path)?;
+            opening::shake_hands(&mut socket, port, &path, false)?;
             ring.adopt(slot, &socket)?;
             ring.receive(slot)?;
         }

@@ -192,7 +192,7 @@ impl Conn<'_> {
     /// for event streams, the others for WebSockets.
     pub fn subscribe_with(&mut self, topic: &Topic, form: Form, start: Start) -> Subscribed {
         self.check_subscription(topic.belongs_to(&self.local.cluster), form);
-        self.local.subscribe(self.id.socket, self.topics, topic.log(), form, start)
+        self.local.subscribe(self.id.socket, self.topics, topic.log(), self.variant(form), start)
     }
 
     /// Receives from now on what is published to all topics that the pattern stands for, each message once,
@@ -203,7 +203,17 @@ impl Conn<'_> {
     /// As [`subscribe_with`](Self::subscribe_with).
     pub fn subscribe_pattern(&mut self, pattern: &Pattern, form: Form) -> Subscribed {
         self.check_subscription(pattern.belongs_to(&self.local.cluster), form);
-        self.local.subscribe(self.id.socket, self.topics, pattern.log(), form, Start::Now)
+        self.local.subscribe(self.id.socket, self.topics, pattern.log(), self.variant(form), Start::Now)
+    }
+
+    /// The variant of a form that the connection gets: deflated, if what is deflated for all fits the window
+    /// that was agreed on.
+    fn variant(&self, form: Form) -> Form {
+        let window_bits = self.local.cluster.registry().shared_deflate().window_bits;
+        match self.deflate() {
+            Some(agreed) if agreed.server_window_bits() >= window_bits => form.deflated(),
+            _ => form,
+        }
     }
 
     fn check_subscription(&self, is_ours: bool, form: Form) {

@@ -36,7 +36,8 @@ impl Arguments {
 fn given(serve: &ArgMatches, key: &Key) -> Option<Value> {
     let (flag, value_name) = key.flag?;
     if value_name.is_empty() {
-        return serve.get_flag(flag).then_some(Value::Boolean(true));
+        // A flag without a value says the contrary of the default.
+        return serve.get_flag(flag).then(|| Value::Boolean(key.default != Some("true")));
     }
     let mut values = serve.get_many::<String>(flag)?.map(|text| Value::from(text.as_str()));
     if is_list(key) { Some(Value::Array(values.collect())) } else { values.next_back() }
@@ -78,6 +79,7 @@ fn argument(key: &'static Key) -> Option<Arg> {
         "timeouts" => "Timeouts",
         "drain" => "Stopping",
         "topics" => "Topics",
+        "deflate" => "Compression",
         _ => "Authentication",
     };
     let argument = Arg::new(flag).long(flag).help(help(key)).help_heading(heading);
@@ -125,12 +127,13 @@ mod tests {
             "wsring serve --config a.toml --listen 127.0.0.1:1 --listen [::1]:2 --shards 2 --pin 1 --io uring \
              --placement reuse-port --connections-max 10 --message-max 1KiB --handshake-timeout 1s --ping-interval 0 \
              --pong-timeout 1s --idle-timeout 2s --lifetime-max 3s --high-water 1KiB --slow-peer close \
-             --drain-window 0 --drain-deadline 5s --insecure-open --log json --print-config",
+             --drain-window 0 --drain-deadline 5s --insecure-open --log json --no-deflate --deflate-level 9 \
+             --deflate-server-takeover --print-config",
         )
         .unwrap();
         assert!(typed.print_config);
         assert_eq!(typed.file, Some(("a.toml".into(), Place::Flag("config"))));
-        assert_eq!(typed.flags.len(), 18);
+        assert_eq!(typed.flags.len(), 21);
         let sources = crate::config::Sources { flags: typed.flags, ..Default::default() };
         let resolved = sources.resolve().unwrap();
         let config = resolved.config().unwrap();
@@ -140,6 +143,7 @@ mod tests {
         assert_eq!((settings.limits.message_bytes_max, settings.high_water_bytes), (1024, 1024));
         assert_eq!((settings.ping_interval, settings.slow_peer), (None, wsring::SlowPeer::Close));
         assert!(config.insecure_open);
+        assert_eq!(config.deflate.options(), None);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 mod client;
 mod deferred;
+mod deflate;
 mod drain;
 mod errors;
 mod fragments;

@@ -7,6 +7,7 @@
 mod app;
 mod client;
 mod fanout;
+mod inflate;
 mod plan;
 mod policies;
 mod probe;

@@ -90,9 +90,14 @@ const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 
 /// An opening handshake with the key of RFC 6455 section 1.3.
 pub(crate) fn handshake(target: &str) -> String {
+    handshake_with(target, "")
+}
+
+/// One with further headers, whole lines.
+pub(crate) fn handshake_with(target: &str, headers: &str) -> String {
     format!(
         "GET {target} HTTP/1.1\r\nHost: sim\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n\
-         Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n"
+         Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n{headers}\r\n"
     )
 }
 

@@ -1,6 +1,8 @@
 //! RFC 6455 once more, written for the test alone: what a client sends, and a strict reading of what
 //! a server sends. It shares no code with the engine.
 
+use crate::inflate::Inflater;
+
 /// First bytes of whole frames, and of a message's first fragment.
 pub(crate) const FIN: u8 = 0x80;
 pub(crate) const CONTINUATION: u8 = 0;
@@ -47,17 +49,27 @@ pub(crate) enum Incoming {
 pub(crate) struct Reader {
     bytes: Vec<u8>,
     at: usize,
-    message: Option<(u8, Vec<u8>)>,
+    /// Opcode, whether it is compressed, and payload of one that has begun.
+    message: Option<(u8, bool, Vec<u8>)>,
     is_closed: bool,
+    inflater: Option<Box<Inflater>>,
+    /// Messages that came compressed.
+    pub(crate) compressed: u64,
 }
 
 struct Frame {
     fin: bool,
+    is_compressed: bool,
     opcode: u8,
     payload: Vec<u8>,
 }
 
 impl Reader {
+    /// Of a connection on which compression was agreed on, if `inflater` is there.
+    pub(crate) fn inflating(inflater: Option<Inflater>) -> Self {
+        Self { inflater: inflater.map(Box::new), ..Self::default() }
+    }
+
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.bytes.drain(..self.at);
         self.at = 0;
@@ -95,7 +107,10 @@ impl Reader {
         let bytes = &self.bytes[self.at..];
         let [first, second, rest @ ..] = bytes else { return Ok(None) };
         let (fin, opcode) = (first & FIN != 0, first & 0x0F);
-        if first & 0x70 != 0 {
+        // RFC 7692, section 6: RSV1, of a data message's first frame.
+        let is_compressed = first & 0x40 != 0;
+        let may_be_compressed = self.inflater.is_some() && matches!(opcode, TEXT | BINARY);
+        if first & 0x30 != 0 || is_compressed && !may_be_compressed {
             return Err(format!("reserved bits in {first:#04x}"));
         }
         if second & 0x80 != 0 {
@@ -120,23 +135,29 @@ impl Reader {
         let Some(payload) = rest[extended..].get(..length as usize) else { return Ok(None) };
         let payload = payload.to_vec();
         self.at += 2 + extended + payload.len();
-        Ok(Some(Frame { fin, opcode, payload }))
+        Ok(Some(Frame { fin, is_compressed, opcode, payload }))
     }
 
     fn take(&mut self, frame: Frame) -> Result<Option<Incoming>, String> {
-        let Frame { fin, opcode, payload } = frame;
+        let Frame { fin, is_compressed, opcode, payload } = frame;
         match opcode {
             PING => return Ok(Some(Incoming::Ping(payload))),
             PONG => return Ok(Some(Incoming::Pong(payload))),
             CLOSE => return self.close(&payload).map(Some),
             CONTINUATION => match &mut self.message {
-                Some((_, message)) => message.extend_from_slice(&payload),
+                Some((.., message)) => message.extend_from_slice(&payload),
                 None => return Err("a continuation of nothing".into()),
             },
-            TEXT | BINARY if self.message.is_none() => self.message = Some((opcode, payload)),
+            TEXT | BINARY if self.message.is_none() => self.message = Some((opcode, is_compressed, payload)),
             _ => return Err(format!("opcode {opcode} where it may not stand")),
         }
-        let Some((opcode, payload)) = self.message.take_if(|_| fin) else { return Ok(None) };
+        let Some((opcode, is_compressed, mut payload)) = self.message.take_if(|_| fin) else {
+            return Ok(None);
+        };
+        if let Some(inflater) = self.inflater.as_mut().filter(|_| is_compressed) {
+            payload = inflater.message(&payload)?;
+            self.compressed += 1;
+        }
         if opcode == TEXT && std::str::from_utf8(&payload).is_err() {
             return Err("text that is not UTF-8".into());
         }

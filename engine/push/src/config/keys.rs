@@ -1,62 +1,9 @@
 //! Every setting: its key, form, default, flag, and what it is for. The command line, the environment,
 //! the file and the printed configuration are all made from this table.
 
+use super::key::Key;
 use super::kind::{Kind, NUMBER_MAX};
 use std::time::Duration;
-
-/// One setting.
-#[derive(Debug)]
-pub(crate) struct Key {
-    /// The table of the file that it stands in; empty: before all tables.
-    pub(crate) section: &'static str,
-    pub(crate) name: &'static str,
-    pub(crate) kind: Kind,
-    /// As text; `None`: not set, which `help` explains.
-    pub(crate) default: Option<&'static str>,
-    /// Its flag without the dashes and what stands for the value in the help. Secrets have none: command
-    /// lines are visible to every user of the machine.
-    pub(crate) flag: Option<(&'static str, &'static str)>,
-    pub(crate) help: &'static str,
-    pub(crate) secret: bool,
-}
-
-impl Key {
-    const fn new(
-        section: &'static str,
-        name: &'static str,
-        kind: Kind,
-        default: Option<&'static str>,
-        help: &'static str,
-    ) -> Self {
-        Self { section, name, kind, default, flag: None, help, secret: false }
-    }
-
-    const fn flag(mut self, flag: &'static str, value_name: &'static str) -> Self {
-        self.flag = Some((flag, value_name));
-        self
-    }
-
-    const fn secret(mut self) -> Self {
-        self.secret = true;
-        self
-    }
-
-    /// As in `limits.connections`.
-    pub(crate) fn path(&self) -> String {
-        match self.section {
-            "" => self.name.into(),
-            section => format!("{section}.{}", self.name),
-        }
-    }
-
-    /// As in `WSRING_LIMITS_CONNECTIONS`.
-    pub(crate) fn variable(&self) -> String {
-        format!("{VARIABLE_PREFIX}{}", self.path().replace('.', "_").to_ascii_uppercase())
-    }
-}
-
-/// What the names of all variables begin with.
-pub(crate) const VARIABLE_PREFIX: &str = "WSRING_";
 
 /// The array of tables that only the file has.
 pub(crate) const RULES: &str = "topics.rules";
@@ -67,6 +14,8 @@ const CONNECTIONS: Kind = Kind::Count { min: 1, max: u32::MAX as u64 };
 const SIZE: Kind = Kind::Size { min: 1, max: NUMBER_MAX };
 const TIME: Kind = Kind::Time { min: Duration::ZERO };
 const SOME_TIME: Kind = Kind::Time { min: Duration::from_millis(1) };
+/// A window of DEFLATE as RFC 7692 (section 7.1.2) names it.
+const WINDOW_BITS: Kind = Kind::Count { min: 8, max: 15 };
 /// What happens to a subscriber that retention has overtaken.
 const BEHIND: Kind = Kind::Choice(&["close", "skip", "latest"]);
 
@@ -244,6 +193,74 @@ pub(crate) static KEYS: &[Key] = &[
          message, or go on at the latest",
     )
     .flag("behind", "POLICY"),
+    Key::new("deflate", "enabled", Kind::Switch, Some("true"), "Compress for clients that offer permessage-deflate")
+        .flag("no-deflate", ""),
+    Key::new(
+        "deflate",
+        "level",
+        Kind::Count { min: 1, max: 9 },
+        Some("6"),
+        "Effort of compressing, from 1, fast, to 9, thorough",
+    )
+    .flag("deflate-level", "N"),
+    Key::new("deflate", "bytes_min", ANY, Some("64"), "Messages shorter than this are not compressed")
+        .flag("deflate-min", "BYTES"),
+    Key::new(
+        "deflate",
+        "server_window_bits",
+        WINDOW_BITS,
+        Some("15"),
+        "Largest window of what the server compresses for one client",
+    )
+    .flag("deflate-server-window", "BITS"),
+    Key::new(
+        "deflate",
+        "client_window_bits",
+        WINDOW_BITS,
+        Some("15"),
+        "Largest window of what clients compress, if they let the server choose",
+    )
+    .flag("deflate-client-window", "BITS"),
+    Key::new(
+        "deflate",
+        "server_takeover",
+        Kind::Switch,
+        Some("false"),
+        "Compress echoes and answers with the client's earlier ones in mind; takes memory for each client",
+    )
+    .flag("deflate-server-takeover", ""),
+    Key::new(
+        "deflate",
+        "client_takeover",
+        Kind::Switch,
+        Some("false"),
+        "Let clients compress with their earlier messages in mind; takes memory for each client",
+    )
+    .flag("deflate-client-takeover", ""),
+    Key::new(
+        "deflate",
+        "shared_window_bits",
+        WINDOW_BITS,
+        Some("12"),
+        "Window of topics' messages, compressed once for all clients that agreed on at least as large a one",
+    )
+    .flag("deflate-shared-window", "BITS"),
+    Key::new(
+        "deflate",
+        "context_bytes",
+        SIZE,
+        Some("64MiB"),
+        "Memory of each shard for the windows of clients; when it is used up further ones go without takeover",
+    )
+    .flag("deflate-contexts-max", "SIZE"),
+    Key::new(
+        "deflate",
+        "compressor_bytes",
+        SIZE,
+        Some("32MiB"),
+        "Memory of each shard for compressing with takeover; when it is used up those longest unused start afresh",
+    )
+    .flag("deflate-compressors-max", "SIZE"),
     Key::new(
         "auth",
         "jwt_hs256_secret",

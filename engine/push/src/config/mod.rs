@@ -2,6 +2,7 @@
 //! file, environment and flags), and what the server makes of it ([`Config`]).
 
 mod fault;
+mod key;
 mod keys;
 mod kind;
 mod print;
@@ -12,7 +13,8 @@ mod typed;
 mod tests;
 
 pub(crate) use fault::{Fault, Place};
-pub(crate) use keys::{KEYS, Key};
+pub(crate) use key::Key;
+pub(crate) use keys::KEYS;
 pub(crate) use kind::Kind;
 pub(crate) use resolve::{Resolved, Sources};
 pub(crate) use typed::{Auth, Config, Limits, LogForm};
@@ -41,7 +43,7 @@ pub(crate) fn load(
     let mut variables = Vec::new();
     for (name, text) in std::env::vars_os() {
         let (name, text) = (name.to_string_lossy().into_owned(), text.to_string_lossy().into_owned());
-        if name.starts_with(keys::VARIABLE_PREFIX) {
+        if name.starts_with(key::VARIABLE_PREFIX) {
             variables.push((name, text));
         }
     }

@@ -2,7 +2,8 @@
 //! overrules those before it.
 
 use super::fault::{Fault, Place};
-use super::keys::{self, KEYS, Key, RULE_KEYS, RULES, VARIABLE_PREFIX};
+use super::key::{Key, VARIABLE_PREFIX};
+use super::keys::{self, KEYS, RULE_KEYS, RULES};
 use super::kind::shown;
 use crate::auth::AuthFault;
 use toml::{Table, Value};

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Deserializer};
 use std::time::Duration;
-use wsring::{Behind, Drain, Placement, Retention, Settings, SlowPeer, TopicRule, TopicSettings};
+use wsring::{
+    Behind, DeflateOptions, Drain, Placement, Retention, Settings, SharedDeflate, SlowPeer, TopicRule,
+    TopicSettings,
+};
 
 /// Everything that can be set, checked.
 #[derive(Clone, Debug, Deserialize)]
@@ -18,6 +21,7 @@ pub(crate) struct Config {
     timeouts: Timeouts,
     drain: DrainTimes,
     pub(crate) topics: Topics,
+    pub(crate) deflate: Deflate,
     pub(crate) auth: Auth,
 }
 
@@ -86,6 +90,21 @@ pub(crate) struct Rule {
     pub(crate) behind: Option<BehindWord>,
 }
 
+/// Compression (permessage-deflate).
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Deflate {
+    enabled: bool,
+    level: u8,
+    bytes_min: usize,
+    server_window_bits: u8,
+    client_window_bits: u8,
+    server_takeover: bool,
+    client_takeover: bool,
+    shared_window_bits: u8,
+    context_bytes: usize,
+    compressor_bytes: usize,
+}
+
 /// Who may do what.
 #[derive(Clone, Default, Deserialize)]
 pub(crate) struct Auth {
@@ -150,6 +169,7 @@ impl Config {
             limits: wsring::Limits {
                 frame_bytes_max: limits.message_bytes as u64,
                 message_bytes_max: limits.message_bytes,
+                context_bytes_max: self.deflate.context_bytes,
                 ..defaults.limits
             },
             body_bytes_max: limits.body_bytes,
@@ -159,6 +179,7 @@ impl Config {
             idle_timeout: some(timeouts.idle),
             lifetime_max: some(timeouts.lifetime),
             high_water_bytes: limits.high_water_bytes,
+            compressor_bytes_max: self.deflate.compressor_bytes,
             slow_peer: match limits.slow_peer {
                 SlowPeerWord::Pause => SlowPeer::Pause,
                 SlowPeerWord::Drop => SlowPeer::Drop,
@@ -179,6 +200,25 @@ impl Config {
 
     pub(crate) fn drain(&self) -> Drain {
         Drain { window: self.drain.window, deadline: self.drain.deadline }
+    }
+}
+
+impl Deflate {
+    /// What every WebSocket is answered that offers it; `None`: nothing.
+    pub(crate) fn options(&self) -> Option<DeflateOptions> {
+        self.enabled.then_some(DeflateOptions {
+            server_takeover: self.server_takeover,
+            client_takeover: self.client_takeover,
+            server_window_bits: self.server_window_bits,
+            client_window_bits: self.client_window_bits,
+            level: self.level,
+            bytes_min: self.bytes_min,
+        })
+    }
+
+    /// How messages of topics are compressed for all.
+    pub(crate) fn shared(&self) -> SharedDeflate {
+        SharedDeflate { window_bits: self.shared_window_bits, level: self.level, bytes_min: self.bytes_min }
     }
 }
 

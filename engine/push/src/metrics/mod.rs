@@ -10,7 +10,7 @@ pub(crate) use text::CONTENT_TYPE;
 use crate::protocol::Code;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use text::{Exposition, Type};
-use wsring::{ShardFigures, TopicFigures};
+use wsring::{Deflated, ShardFigures, TopicFigures};
 
 /// Ranks of slow subscribers that are shown: `/debug/slow` shows more, and names them.
 pub(crate) const SLOW_RANKS: usize = 5;
@@ -75,6 +75,48 @@ const PER_SHARD: &[PerShard] = &[
     ("wsring_completion_overflows", Type::Counter, "Times that the completion queue overflowed.", |shard| {
         shard.overflows
     }),
+    ("wsring_deflated_messages", Type::Counter, "Messages compressed for one connection.", |shard| {
+        shard.deflated_messages
+    }),
+    (
+        "wsring_deflate_saved_bytes",
+        Type::Counter,
+        "Bytes that compressing for one connection has saved.",
+        |shard| shard.deflated_bytes_in.saturating_sub(shard.deflated_bytes_out),
+    ),
+    ("wsring_deflate_contexts", Type::Gauge, "Connections that have a compressor of their own.", |shard| {
+        shard.deflate_contexts
+    }),
+    ("wsring_deflate_context_bytes", Type::Gauge, "Memory of compressors.", |shard| {
+        shard.deflate_context_bytes
+    }),
+    ("wsring_inflated_messages", Type::Counter, "Compressed messages received from clients.", |shard| {
+        shard.inflated_messages
+    }),
+    ("wsring_inflate_saved_bytes", Type::Counter, "Bytes that clients have saved by compressing.", |shard| {
+        shard.inflated_bytes_out.saturating_sub(shard.inflated_bytes_in)
+    }),
+    (
+        "wsring_inflate_contexts",
+        Type::Gauge,
+        "Clients whose windows are kept from message to message.",
+        |shard| shard.inflate_contexts,
+    ),
+    ("wsring_inflate_context_bytes", Type::Gauge, "Memory of these windows and of inflaters.", |shard| {
+        shard.inflate_context_bytes
+    }),
+];
+
+/// A family of times with one sample per shard.
+type Seconds = (&'static str, &'static str, fn(&ShardFigures) -> u64);
+
+const NANOSECONDS_PER_SHARD: [Seconds; 2] = [
+    ("wsring_deflate_seconds", "Time spent compressing for one connection.", |shard| {
+        shard.deflate_nanoseconds
+    }),
+    ("wsring_inflate_seconds", "Time spent reading from connections that agreed on compression.", |shard| {
+        shard.inflate_nanoseconds
+    }),
 ];
 
 /// The text of `/metrics`.
@@ -89,8 +131,15 @@ pub(crate) fn render(figures: &Figures<'_>) -> String {
             family.sample(&[("shard", &shard)], read(figures));
         }
     }
+    for (name, help, nanoseconds) in NANOSECONDS_PER_SHARD {
+        let mut seconds = out.family(name, Type::Counter, help);
+        for (shard, figures) in figures.shards.iter().enumerate() {
+            seconds.sample(&[("shard", &shard)], nanoseconds(figures) as f64 / 1e9);
+        }
+    }
     turns(&mut out, figures.shards);
     topics(&mut out, &figures.topics);
+    shared_frames(&mut out, &figures.topics.deflated);
     let mut slowest = out.family(
         "wsring_slowest_behind_messages",
         Type::Gauge,
@@ -141,4 +190,22 @@ fn topics(out: &mut Exposition, topics: &TopicFigures) {
     missed.sample(&[("policy", &"close")], topics.missed.closed);
     missed.sample(&[("policy", &"skip")], topics.missed.skipped);
     missed.sample(&[("policy", &"latest")], topics.missed.latest);
+}
+
+/// What is compressed once for all subscribers.
+fn shared_frames(out: &mut Exposition, deflated: &Deflated) {
+    out.family(
+        "wsring_shared_deflated_messages",
+        Type::Counter,
+        "Messages compressed once for all subscribers.",
+    )
+    .sample(&[], deflated.messages);
+    out.family(
+        "wsring_shared_deflate_saved_bytes",
+        Type::Counter,
+        "Bytes that compressing for all subscribers has saved, counted for each of them when it was published.",
+    )
+    .sample(&[], deflated.saved_bytes);
+    out.family("wsring_shared_deflate_seconds", Type::Counter, "Time spent compressing for all subscribers.")
+        .sample(&[], deflated.nanoseconds as f64 / 1e9);
 }

@@ -11,6 +11,14 @@ fn shard(connections: u64) -> ShardFigures {
         deliveries: 1000 * connections,
         turn_nanoseconds,
         turn_nanoseconds_sum: 1_500_000_000,
+        deflated_messages: 2,
+        deflated_bytes_in: 1000,
+        deflated_bytes_out: 300,
+        deflate_nanoseconds: 2_500_000,
+        deflate_contexts: connections,
+        inflated_bytes_in: 300,
+        inflated_bytes_out: 900,
+        inflate_nanoseconds: 500_000_000,
         ..ShardFigures::default()
     }
 }
@@ -21,6 +29,7 @@ fn rendered() -> String {
         topics: 2,
         published: 7,
         missed: wsring::Missed { skipped: 9, ..wsring::Missed::default() },
+        deflated: Deflated { messages: 5, saved_bytes: 4000, nanoseconds: 1_000, ..Deflated::default() },
         ..TopicFigures::default()
     };
     let refusals = Refusals::default();
@@ -47,6 +56,15 @@ fn the_figures_stand_where_they_belong() {
         "wsring_slowest_behind_messages{rank=\"1\"} 40",
         "wsring_refused_total{code=\"forbidden\"} 1",
         "wsring_refused_total{code=\"bad_json\"} 0",
+        "wsring_deflated_messages_total{shard=\"0\"} 2",
+        "wsring_deflate_saved_bytes_total{shard=\"1\"} 700",
+        "wsring_deflate_seconds_total{shard=\"1\"} 0.0025",
+        "wsring_deflate_contexts{shard=\"1\"} 4",
+        "wsring_inflate_saved_bytes_total{shard=\"0\"} 600",
+        "wsring_inflate_seconds_total{shard=\"0\"} 0.5",
+        "wsring_shared_deflated_messages_total 5",
+        "wsring_shared_deflate_saved_bytes_total 4000",
+        "wsring_shared_deflate_seconds_total 0.000001",
     ] {
         assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
     }

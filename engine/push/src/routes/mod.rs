@@ -40,7 +40,12 @@ pub(crate) fn add(server: Server, config: &Config, access: Access) -> Result<(Se
     let server = server
         .topics_max(config.limits.topics)
         .retained_bytes_max(config.limits.retained_bytes)
-        .topic_rules(config.topics.rules());
+        .topic_rules(config.topics.rules())
+        .shared_deflate(config.deflate.shared());
+    let server = match config.deflate.options() {
+        Some(options) => server.deflate(options),
+        None => server,
+    };
     let forms = forms(&server);
     let app = Arc::new(App::new(config, access, &server, forms));
     let share = || Arc::clone(&app);

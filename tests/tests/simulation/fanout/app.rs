@@ -14,8 +14,9 @@ use super::book::{self, FORMS, Filter, PATTERNS, Shared, TOPICS};
 use crate::random::Random;
 use std::time::Duration;
 use wsring::{
-    Behind, CloseCode, Closed, Conn, ConnectionId, Form, Framing, Gap, GapReason, Handler, Kind, Message,
-    Observer, Pattern, Retention, Sent, Server, Settings, Start, Subscribed, Topic, TopicRule, TopicSettings,
+    Behind, CloseCode, Closed, Conn, ConnectionId, DeflateOptions, Form, Framing, Gap, GapReason, Handler,
+    Kind, Message, Observer, Pattern, Retention, Sent, Server, Settings, SharedDeflate, Start, Subscribed,
+    Topic, TopicRule, TopicSettings,
 };
 
 /// Everything that there is to subscribe to.
@@ -86,7 +87,9 @@ impl Subscriber {
             };
             let is_asked_for = !matches!(start, Start::Last(_));
             let is_told = missed == (is_asked_for && next > wanted).then_some(wanted..next);
-            let is_kept = form != 0 || next == wanted.max(info.oldest);
+            // Of other forms and deflated there may be more or less.
+            let is_as_published = form == 0 && conn.deflate().is_none();
+            let is_kept = !is_as_published || next == wanted.max(info.oldest);
             let is_in_time = next >= wanted && next <= info.head;
             if !is_told || !is_kept || !is_in_time {
                 book.faults.push(format!("{start:?} of {info:?} in form {form} gave {subscribed:?}"));
@@ -222,6 +225,7 @@ pub(crate) fn server(settings: Settings, random: &mut Random, shared: &Shared) -
     let is_pressed = random.percent(10);
     let server = Server::new().settings(settings).topic_rules(rules.clone());
     let server = if is_pressed { server.retained_bytes_max(8_000) } else { server };
+    let server = compressing(server, random);
     let mut book = shared.book();
     book.is_pressed = is_pressed;
     book.logs = rules
@@ -261,6 +265,20 @@ pub(crate) fn server(settings: Settings, random: &mut Random, shared: &Shared) -
         })
     });
     (server, stock)
+}
+
+/// Compression, for those who offer it, in any way; mostly.
+fn compressing(server: Server, random: &mut Random) -> Server {
+    if random.percent(20) {
+        return server;
+    }
+    let (level, bytes_min) = (random.pick(&[1, 6]), random.pick(&[0, 30, 64, 200]));
+    let (server_takeover, server_window_bits) = (random.percent(60), random.pick(&[8, 10, 12, 15, 15]));
+    let options =
+        DeflateOptions { server_takeover, server_window_bits, level, bytes_min, ..DeflateOptions::default() };
+    let window_bits = random.pick(&[8, 9, 12, 12, 15]);
+    let bytes_min = random.pick(&[0, 64, 1_000]);
+    server.deflate(options).shared_deflate(SharedDeflate { window_bits, level, bytes_min })
 }
 
 fn topic_settings(random: &mut Random) -> TopicSettings {

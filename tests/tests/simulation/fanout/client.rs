@@ -1,7 +1,8 @@
 //! A subscriber: it does what comes into its head, and checks every message against the book.
 
 use super::book::{Filter, PATTERNS, Shared, TOPICS};
-use crate::plan::handshake;
+use crate::inflate::Inflater;
+use crate::plan::handshake_with;
 use crate::random::Random;
 use crate::wire::{self, FIN, Incoming, PING, Reader, TEXT};
 use std::collections::HashMap;
@@ -9,6 +10,20 @@ use std::time::Duration;
 use wsring::Behind;
 use wsring_io::Time;
 use wsring_io::sim::{Network, Peer};
+
+/// The header of offer and answer.
+const EXTENSIONS: &str = "Sec-WebSocket-Extensions";
+
+/// What clients offer: nothing, or permessage-deflate in some way (RFC 7692, section 7.1).
+const OFFERS: [&str; 7] = [
+    "",
+    "",
+    "permessage-deflate",
+    "permessage-deflate; client_max_window_bits",
+    "permessage-deflate; server_no_context_takeover",
+    "permessage-deflate; server_max_window_bits=9",
+    "permessage-deflate; server_max_window_bits=12; server_no_context_takeover",
+];
 
 /// A subscription as the client knows it.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +47,10 @@ pub(crate) struct Sums {
     pub(crate) closed: u64,
     pub(crate) broken: u64,
     pub(crate) resumed: u64,
+    /// Messages that came compressed.
+    pub(crate) compressed: u64,
+    /// Messages that were compressed for all.
+    pub(crate) shared: u64,
 }
 
 impl Sums {
@@ -44,6 +63,8 @@ impl Sums {
         self.closed += other.closed;
         self.broken += other.broken;
         self.resumed += other.resumed;
+        self.compressed += other.compressed;
+        self.shared += other.shared;
     }
 }
 
@@ -63,6 +84,7 @@ pub(crate) struct Client {
 }
 
 pub(super) struct Connection {
+    offer: &'static str,
     peer: Peer,
     head: Vec<u8>,
     pub(super) reader: Option<Reader>,
@@ -111,11 +133,14 @@ impl Client {
     }
 
     fn connect(&mut self, network: &Network, shard: usize) {
+        let offer = self.random.pick(&OFFERS);
+        let header = if offer.is_empty() { String::new() } else { format!("{EXTENSIONS}: {offer}\r\n") };
         let connection = Connection {
+            offer,
             peer: network.peer(shard),
             head: Vec::new(),
             reader: None,
-            outbox: handshake(&format!("/{}", self.number)).into_bytes(),
+            outbox: handshake_with(&format!("/{}", self.number), &header).into_bytes(),
             subscriptions: HashMap::new(),
             reads_from: network.now(),
             pongs: 0,
@@ -265,14 +290,20 @@ impl Client {
             Some(reader) => reader.push(&bytes),
             None => self.answer(&bytes),
         }
+        self.read_messages(now);
+        true
+    }
+
+    fn read_messages(&mut self, now: Time) {
         while let Some(reader) = self.connection.as_mut().and_then(|connection| connection.reader.as_mut()) {
-            match reader.next() {
+            let next = reader.next();
+            self.sums.compressed += std::mem::take(&mut reader.compressed);
+            match next {
                 Ok(None) => break,
                 Ok(Some(incoming)) => self.take(incoming, now),
                 Err(fault) => self.fail(&fault),
             }
         }
-        true
     }
 
     fn answer(&mut self, bytes: &[u8]) {
@@ -280,7 +311,9 @@ impl Client {
         connection.head.extend_from_slice(bytes);
         match wire::answer(&connection.head, false) {
             Ok(Some(answer)) if answer.status == 101 => {
-                let mut reader = Reader::default();
+                let agreed = wire::field(&answer.head, EXTENSIONS);
+                assert!(agreed.is_none() || !connection.offer.is_empty(), "{agreed:?} was not offered");
+                let mut reader = Reader::inflating(agreed.map(Inflater::of));
                 reader.push(&connection.head[answer.taken..]);
                 connection.reader = Some(reader);
             }

@@ -126,9 +126,15 @@ impl<I: Io> Shard<I> {
         if !self.outputs.at(output).push_log(Outgoing::Segment { segment, range, tag: number }) {
             return false;
         }
-        let figures = &mut self.local.fanout.figures;
-        figures.deliveries += u64::from(messages);
-        figures.delivered_bytes += bytes;
+        let fanout = &mut self.local.fanout;
+        fanout.figures.deliveries += u64::from(messages);
+        fanout.figures.delivered_bytes += bytes;
+        let feed = fanout.subscriptions.at(number).feed;
+        if fanout.feed(feed).form.is_deflated()
+            && let Some(session) = self.table.get(socket)
+        {
+            session.flow.stale = true;
+        }
         self.go_on_at(socket, number, first + u64::from(messages));
         true
     }

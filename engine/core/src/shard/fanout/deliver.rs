@@ -55,6 +55,7 @@ impl<I: Io> Shard<I> {
         let Fanout { feeds, subscriptions, hungry, .. } = &mut self.local.fanout;
         let Some(feed) = &mut feeds[number as usize] else { return };
         let (mut position, mut taken) = (0, 0);
+        let is_deflated = feed.form.is_deflated();
         while position < feed.ready {
             let member = feed.members[position as usize];
             let slot = subscriptions.at(member).slot;
@@ -75,6 +76,7 @@ impl<I: Io> Shard<I> {
                 if output.push_log(Outgoing::Segment { segment, range: batch.range.clone(), tag: member }) {
                     position += 1;
                     taken += 1;
+                    session.flow.stale |= is_deflated;
                     continue;
                 }
                 if !std::mem::replace(&mut session.topics.is_hungry, true) {
