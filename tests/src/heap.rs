@@ -19,6 +19,7 @@ thread_local! {
 }
 
 static IN_USE: AtomicUsize = AtomicUsize::new(0);
+static MOST: AtomicUsize = AtomicUsize::new(0);
 
 /// How often this thread has asked for memory: allocations, and reallocations that grow.
 pub fn asked_by_this_thread() -> u64 {
@@ -30,9 +31,15 @@ pub fn bytes_in_use() -> usize {
     IN_USE.load(Ordering::SeqCst)
 }
 
+/// The most bytes that were in use at any time since this was last asked.
+pub fn most_bytes_in_use() -> usize {
+    MOST.swap(bytes_in_use(), Ordering::SeqCst)
+}
+
 fn count(bytes: usize) {
     ASKED.with(|asked| asked.set(asked.get() + 1));
-    IN_USE.fetch_add(bytes, Ordering::SeqCst);
+    let in_use = IN_USE.fetch_add(bytes, Ordering::SeqCst) + bytes;
+    MOST.fetch_max(in_use, Ordering::Relaxed);
 }
 
 fn uncount(bytes: usize) {

@@ -6,6 +6,7 @@
 
 mod app;
 mod client;
+mod deflate;
 mod fanout;
 mod inflate;
 mod plan;

@@ -1,5 +1,8 @@
 //! What a client of a scenario is going to do.
 
+mod ends;
+
+use crate::deflate::{COMPRESSED, Deflater};
 use crate::random::Random;
 use crate::wire::{self, BINARY, CONTINUATION, FIN, PING, PONG, TEXT};
 use std::collections::VecDeque;
@@ -77,6 +80,18 @@ pub(crate) struct Bounds {
     pub(crate) may_break: bool,
     /// Longest pause in between.
     pub(crate) think_max: Duration,
+    pub(crate) compression: Compression,
+}
+
+/// What clients may do about compression.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Compression {
+    /// The server agrees to none.
+    None,
+    /// Each message by itself.
+    Alone,
+    /// Messages may refer to earlier ones.
+    Takeover,
 }
 
 /// A client's plan.
@@ -106,13 +121,6 @@ fn key(random: &mut Random) -> [u8; 4] {
     (random.word() as u32).to_le_bytes()
 }
 
-/// A whole masked message and its echo.
-pub(crate) fn message(random: &mut Random, opcode: u8, payload: Vec<u8>) -> Step {
-    let mut bytes = Vec::new();
-    wire::append(&mut bytes, FIN | opcode, &payload, key(random));
-    Step::Say { bytes, expect: vec![Expect::Message { opcode, payload }] }
-}
-
 pub(crate) fn close(code: u16, reason: &str) -> Step {
     let mut bytes = Vec::new();
     wire::append(&mut bytes, FIN | wire::CLOSE, &wire::close_payload(code, reason), [9, 8, 7, 6]);
@@ -124,11 +132,13 @@ pub(crate) struct Planner<'a> {
     pub(crate) bounds: Bounds,
     pub(crate) client: usize,
     steps: VecDeque<Step>,
+    /// Once compression was offered to a server that agrees to it.
+    deflater: Option<Deflater>,
 }
 
 impl<'a> Planner<'a> {
     pub(crate) fn new(random: &'a mut Random, bounds: Bounds, client: usize) -> Self {
-        Self { random, bounds, client, steps: VecDeque::new() }
+        Self { random, bounds, client, steps: VecDeque::new(), deflater: None }
     }
 
     pub(crate) fn plan(mut self) -> Plan {
@@ -216,7 +226,8 @@ impl<'a> Planner<'a> {
         let route = self.random.pick(&["echo", "echo", "echo", "parts", "later", "room"]);
         let query = if route == "later" { "?accept" } else { "" };
         let target = format!("/{route}/{}{query}", self.client);
-        self.say(handshake(&target).into_bytes(), vec![Expect::Switch]);
+        let extensions = self.offer();
+        self.say(handshake_with(&target, extensions).into_bytes(), vec![Expect::Switch]);
         // What comes ahead of a late decision is kept up to a bound only.
         if route == "later" || self.random.percent(50) {
             self.steps.push_back(Step::Await);
@@ -236,12 +247,39 @@ impl<'a> Planner<'a> {
         Plan { steps: self.steps, end, is_in_room: route == "room" }
     }
 
+    /// A header that offers compression, mostly.
+    fn offer(&mut self) -> &'static str {
+        if self.random.percent(40) {
+            return "";
+        }
+        let takeover = self.bounds.compression == Compression::Takeover;
+        if self.bounds.compression != Compression::None {
+            self.deflater = Some(Deflater::new(takeover));
+        }
+        self.random.pick(&[
+            "Sec-WebSocket-Extensions: permessage-deflate\r\n",
+            "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover\r\n",
+            "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=12, permessage-deflate\r\n",
+        ])
+    }
+
+    /// The first byte of a message's first frame but for FIN, and the payload as it goes out: compressed, if that
+    /// may be, and mostly then.
+    fn outgoing(&mut self, opcode: u8, payload: &[u8]) -> (u8, Vec<u8>) {
+        let compresses = self.random.percent(70);
+        match self.deflater.as_mut().filter(|_| compresses) {
+            Some(deflater) => (opcode | COMPRESSED, deflater.message(payload)),
+            None => (opcode, payload.to_vec()),
+        }
+    }
+
     /// A message that tells whose and which it is.
     fn publish(&mut self, number: usize) {
         let text = format!("{}:{number}:{}", self.client, "+".repeat(self.random.below(300)));
+        let (first, payload) = self.outgoing(TEXT, text.as_bytes());
         let mut bytes = Vec::new();
         let key = self.key();
-        wire::append(&mut bytes, FIN | TEXT, text.as_bytes(), key);
+        wire::append(&mut bytes, FIN | first, &payload, key);
         self.say(bytes, Vec::new());
     }
 
@@ -270,9 +308,11 @@ impl<'a> Planner<'a> {
             2 | 3 => self.fragments(total),
             _ => {
                 let (opcode, payload) = self.payload(total);
-                let length = payload.len();
-                let step = message(self.random, opcode, payload);
-                self.steps.push_back(step);
+                let (first, outgoing) = self.outgoing(opcode, &payload);
+                let (length, key) = (payload.len(), self.key());
+                let mut bytes = Vec::new();
+                wire::append(&mut bytes, FIN | first, &outgoing, key);
+                self.say(bytes, vec![Expect::Message { opcode, payload }]);
                 length
             }
         }
@@ -296,16 +336,17 @@ impl<'a> Planner<'a> {
     /// One message in fragments, some of them empty, with Pings in between; text is split anywhere.
     fn fragments(&mut self, total: usize) -> usize {
         let (opcode, payload) = self.payload(total);
+        let (begins, outgoing) = self.outgoing(opcode, &payload);
         let count = self.random.within(2..=5);
-        let mut cuts: Vec<usize> = (1..count).map(|_| self.random.below(payload.len() + 1)).collect();
+        let mut cuts: Vec<usize> = (1..count).map(|_| self.random.below(outgoing.len() + 1)).collect();
         cuts.sort_unstable();
-        cuts.push(payload.len());
+        cuts.push(outgoing.len());
         let (mut bytes, mut expect, mut from) = (Vec::new(), Vec::new(), 0);
         for (number, cut) in cuts.iter().enumerate() {
-            let first = if number == 0 { opcode } else { CONTINUATION };
+            let first = if number == 0 { begins } else { CONTINUATION };
             let fin = if number + 1 == cuts.len() { FIN } else { 0 };
             let key = self.key();
-            wire::append(&mut bytes, fin | first, &payload[from..*cut], key);
+            wire::append(&mut bytes, fin | first, &outgoing[from..*cut], key);
             from = *cut;
             if fin == 0 && self.random.percent(30) {
                 let key = self.key();
@@ -316,55 +357,5 @@ impl<'a> Planner<'a> {
         expect.push(Expect::Message { opcode, payload: payload.clone() });
         self.say(bytes, expect);
         payload.len()
-    }
-
-    fn end(&mut self) -> End {
-        let mut ends = vec![End::Close, End::Wish, End::HalfClose, End::Violate];
-        if self.bounds.may_stay {
-            ends.extend([End::Stay, End::Stay]);
-        }
-        if self.bounds.may_break {
-            ends.extend([End::Reset, End::Leave]);
-        }
-        let end = self.random.pick(&ends);
-        match end {
-            End::Stay => {}
-            End::Close => {
-                let code = self.random.pick(&[1000, 1001, 3000, 4999]);
-                self.steps.push_back(close(code, "so long"));
-            }
-            End::Wish => {
-                let mut bytes = Vec::new();
-                wire::append(&mut bytes, FIN | TEXT, b"close:4000:as you wish", [1, 2, 3, 4]);
-                let reason = Some("as you wish".into());
-                self.say(bytes, vec![Expect::Close { code: Some(4000), reason }, Expect::Eof]);
-            }
-            End::HalfClose => {
-                self.say(Vec::new(), vec![Expect::Eof]);
-                self.steps.push_back(Step::HalfClose);
-            }
-            End::Violate => self.violate(),
-            End::Reset => self.steps.push_back(Step::Reset),
-            End::Leave => self.steps.push_back(Step::Leave),
-        }
-        end
-    }
-
-    /// Breaks a rule of section 5 or 7.
-    fn violate(&mut self) {
-        const CASES: [(&[u8], u16); 10] = [
-            (&[0x81, 0x02, b'h', b'i'], 1002),
-            (&[0x83, 0x80, 1, 2, 3, 4], 1002),
-            (&[0xC1, 0x80, 1, 2, 3, 4], 1002),
-            (&[0x80, 0x80, 1, 2, 3, 4], 1002),
-            (&[0x09, 0x80, 1, 2, 3, 4], 1002),
-            (&[0x82, 0xFE, 0, 5, 1, 2, 3, 4], 1002),
-            (&[0x81, 0x81, 0, 0, 0, 0, 0xFF], 1007),
-            (&[0x81, 0x90, 0, 0, 0, 0, b'o', b'k', 0xC0], 1007),
-            (&[0x82, 0xFF, 0, 0, 1, 0, 0, 0, 0, 0, 1, 2, 3, 4], 1009),
-            (&[0x88, 0x82, 0, 0, 0, 0, 3, 0xED], 1002),
-        ];
-        let (bytes, code) = self.random.pick(&CASES);
-        self.say(bytes.to_vec(), vec![Expect::Close { code: Some(code), reason: None }, Expect::Eof]);
     }
 }

@@ -2,12 +2,12 @@
 
 use crate::app;
 use crate::client::{Client, Rules, State};
-use crate::plan::{Bounds, End, Planner};
+use crate::plan::{Bounds, Compression, End, Planner};
 use crate::random::Random;
 use crate::world::{Setup, TICK, World};
 use std::collections::BTreeMap;
 use std::time::Duration;
-use wsring::{Drain, Limits, Placement, Settings, SlowPeer};
+use wsring::{DeflateOptions, Drain, Limits, Placement, Settings, SlowPeer};
 use wsring_io::sim::{Config, Faults};
 
 /// What a run may do to its clients.
@@ -257,7 +257,11 @@ fn setup(seed: u64, mood: Mood, random: &mut Random) -> Setup {
         _ => random.pick(&[SlowPeer::Pause, SlowPeer::Drop, SlowPeer::Close]),
     };
     let settings = Settings {
-        limits: Limits { message_bytes_max: 1 << 20, ..Limits::default() },
+        limits: Limits {
+            message_bytes_max: 1 << 20,
+            context_bytes_max: random.pick(&[0, 40 << 10, 64 << 20]),
+            ..Limits::default()
+        },
         handshake_timeout: time(random),
         ping_interval: maybe(random),
         pong_timeout: time(random),
@@ -267,6 +271,7 @@ fn setup(seed: u64, mood: Mood, random: &mut Random) -> Setup {
         linger_timeout: time(random),
         high_water_bytes: random.pick(&[1, 1_000, 20_000, 1 << 20]),
         slow_peer,
+        compressor_bytes_max: random.pick(&[0, 400_000, 32 << 20]),
         placement: random.pick(&[Placement::HandOver, Placement::HandOver, Placement::ReusePort]),
         ..Settings::default()
     };
@@ -277,7 +282,28 @@ fn setup(seed: u64, mood: Mood, random: &mut Random) -> Setup {
     };
     let faults = Faults::from_seed(seed);
     let faults = if matches!(mood, Mood::Broken | Mood::Hasty) { faults } else { faults.lossless() };
-    Setup { seed, shards: random.within(1..=3), settings, config, faults }
+    let deflate = random.percent(70).then(|| deflate(random));
+    Setup { seed, shards: random.within(1..=3), settings, deflate, config, faults }
+}
+
+fn deflate(random: &mut Random) -> DeflateOptions {
+    DeflateOptions {
+        server_takeover: random.percent(60),
+        client_takeover: random.percent(60),
+        level: random.within(1..=9) as u8,
+        bytes_min: random.pick(&[0, 1, 200]),
+        ..DeflateOptions::default()
+    }
+}
+
+/// What clients can rely on, whatever they are answered.
+fn compression(setup: &Setup) -> Compression {
+    let always_has_room = setup.settings.limits.context_bytes_max > 1 << 20;
+    match setup.deflate {
+        Some(options) if options.client_takeover && always_has_room => Compression::Takeover,
+        Some(_) => Compression::Alone,
+        None => Compression::None,
+    }
 }
 
 fn bounds(setup: &Setup, mood: Mood, clients: usize) -> Bounds {
@@ -296,6 +322,7 @@ fn bounds(setup: &Setup, mood: Mood, clients: usize) -> Bounds {
         may_stay: room >= clients + 3 || mood != Mood::Strict,
         may_break: mood != Mood::Strict,
         think_max: Duration::from_millis(if mood == Mood::Hasty { 20_000 } else { 50 }),
+        compression: compression(setup),
     }
 }
 

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::sync::Once;
 use std::time::Duration;
 use wsring::simulate::Shard;
-use wsring::{Drain, DrainReport, Running, Server, Settings};
+use wsring::{DeflateOptions, Drain, DrainReport, Running, Server, Settings};
 use wsring_io::sim::{Config, Faults, Network, SimIo};
 use wsring_io::{Io, Time};
 
@@ -38,6 +38,7 @@ pub(crate) struct Setup {
     pub(crate) seed: u64,
     pub(crate) shards: usize,
     pub(crate) settings: Settings,
+    pub(crate) deflate: Option<DeflateOptions>,
     pub(crate) config: Config,
     pub(crate) faults: Faults,
 }
@@ -45,7 +46,7 @@ pub(crate) struct Setup {
 impl Default for Setup {
     fn default() -> Self {
         let (settings, config) = (Settings::default(), Config::default());
-        Self { seed: 0, shards: 1, settings, config, faults: Faults::default() }
+        Self { seed: 0, shards: 1, settings, deflate: None, config, faults: Faults::default() }
     }
 }
 
@@ -67,6 +68,7 @@ impl World {
     pub(crate) fn new(setup: Setup) -> Self {
         let shared = Shared::default();
         let server = app::server(setup.settings.clone(), &shared);
+        let server = setup.deflate.into_iter().fold(server, Server::deflate);
         Self::of(server, shared, setup)
     }
 
@@ -121,8 +123,8 @@ impl World {
     fn end(&mut self, shard: usize) {
         let Some(ended) = self.shards[shard].take() else { return };
         assert_eq!(
-            (ended.sessions(), ended.held_bytes(), ended.topics()),
-            (0, 0, 0),
+            (ended.sessions(), ended.held_bytes(), ended.topics(), ended.contexts()),
+            (0, 0, 0, (0, 0)),
             "shard {shard} has ended"
         );
         ended.io().assert_quiet();

@@ -1,6 +1,7 @@
 //! Everything that comes is compared with what was to come.
 
 use super::{Client, Speech, State, shown};
+use crate::inflate::Inflater;
 use crate::plan::{End, Expect};
 use crate::wire::{self, FIN, Incoming, Reader};
 use wsring::SlowPeer;
@@ -99,7 +100,8 @@ impl Client {
                     self.fail(&format!("the handshake was answered with {:?}", answer.head));
                 }
                 self.switched_at = Some(now);
-                let mut reader = Reader::default();
+                let agreed = wire::field(&answer.head, "Sec-WebSocket-Extensions");
+                let mut reader = Reader::inflating(agreed.map(Inflater::of));
                 reader.push(&rest);
                 self.speech = Speech::WebSocket(reader);
             }

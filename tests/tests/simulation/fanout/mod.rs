@@ -53,7 +53,7 @@ impl Scenario {
         let faults = if may_break { faults } else { faults.lossless() };
         let bytes_max = if faults.window_bytes < 2_000 { 400 } else { random.pick(&[400, 3_000, 20_000]) };
         let config = Config { sockets_max: 4_096, buffers: 64, buffer_bytes: 1_024 };
-        let setup = Setup { seed, shards: random.within(1..=4), settings, config, faults };
+        let setup = Setup { seed, shards: random.within(1..=4), settings, deflate: None, config, faults };
         let book = book::Shared::default();
         let (server, stock) = app::server(setup.settings.clone(), &mut random, &book);
         let world = World::of(server, Shared::default(), setup);
