@@ -7,7 +7,6 @@
 mod app;
 mod client;
 mod fanout;
-mod inflate;
 mod plan;
 mod policies;
 mod probe;
