@@ -13,6 +13,9 @@ use flate2::{Compress, Compression, FlushCompress};
 use std::io;
 use std::time::Duration;
 
+/// How hard it compresses, as the engine does.
+const LEVEL: u32 = 6;
+
 /// So long it waits for a whole batch of messages at most.
 const BATCH_PATIENCE: Duration = Duration::from_millis(1);
 
@@ -53,8 +56,8 @@ pub enum Receivers {
 pub enum Delivery {
     /// What has come.
     AsItIs,
-    /// A frame (RFC 7692) that is deflated for each receiver anew, as servers do whose connections each have a
-    /// compressor: here it is one for all, reset each time. What comes has to be one WebSocket frame.
+    /// A frame (RFC 7692) that is deflated for each receiver anew, by a compressor of its own, which is reset
+    /// for each message. What comes has to be one WebSocket frame.
     DeflatedForEach,
 }
 
@@ -92,8 +95,7 @@ pub fn serve(
         batch: options.batch.max(1),
         receivers,
         links: Links::default(),
-        compressor: (delivery == Delivery::DeflatedForEach)
-            .then(|| Compress::new(Compression::new(6), false)),
+        delivery,
         gathered: Vec::new(),
         messages: 0,
     };
@@ -109,6 +111,8 @@ struct Own {
     speaks: bool,
     /// The beginning of a request whose end has not come.
     partial: Vec<u8>,
+    /// Where its messages are deflated for it.
+    compressor: Option<Compress>,
 }
 
 fn listens(link: &Link<Own>, receivers: Receivers) -> bool {
@@ -122,8 +126,7 @@ struct Fan {
     batch: usize,
     receivers: Receivers,
     links: Links<Own>,
-    /// Where each receiver's message is deflated anew.
-    compressor: Option<Compress>,
+    delivery: Delivery,
     /// Messages that have come and were not passed on, without their keys.
     gathered: Vec<u8>,
     messages: usize,
@@ -165,7 +168,7 @@ impl Fan {
     fn fan_out(&mut self) -> io::Result<()> {
         self.messages = 0;
         let bytes = std::mem::take(&mut self.gathered);
-        if self.compressor.is_some() {
+        if self.delivery == Delivery::DeflatedForEach {
             return self.deflate_for_each(&bytes);
         }
         let receivers = self.receivers;
@@ -185,10 +188,11 @@ impl Fan {
     /// A message of its own for each receiver.
     fn deflate_for_each(&mut self, frame: &[u8]) -> io::Result<()> {
         for slot in 0..self.links.all().len() as u32 {
-            let Some(compressor) = &mut self.compressor else { return Ok(()) };
             let link = self.links.at(slot);
             if listens(link, self.receivers) {
-                link.queue.extend(deflate(compressor, frame)?);
+                let new = || Compress::new(Compression::new(LEVEL), false);
+                let deflated = deflate(link.own.compressor.get_or_insert_with(new), frame)?;
+                link.queue.extend(deflated);
                 self.links.send_queue(&mut self.ring, slot)?;
             }
         }
