@@ -1,42 +1,36 @@
 //! `wsload`: a load generator for WebSocket servers.
 //!
 //! ```text
-//!   args       the command line
+//!   args       the command line, one file for each subcommand
 //!   target     what is connected to, and from which addresses
 //!   fleet      opens the connections of a run and keeps account of them
-//!   echo idle  the workloads: a handler for each connection, phases, a result
-//!   message    what is sent and how it is recognised when it comes back
-//!   meter      what one shard has measured
+//!   load       the workloads: a handler for each connection, phases, a result
+//!   measure    what was measured, and whether the generator was the limit
 //!   report     the result as text and as JSON, and whether it was met
 //! ```
 //!
 //! It runs on the engine's own client, one thread and one ring per shard. Read `fleet` first, then
-//! `echo`: a workload is a handler, and a function that walks through its phases.
+//! `load::echo`: a workload is a handler, and a function that walks through its phases.
 
 mod args;
-mod cpu;
-mod echo;
 mod failure;
 mod fleet;
-mod idle;
-mod message;
-mod meter;
+mod load;
+mod measure;
 mod pace;
 mod report;
 mod target;
 mod units;
 
-use args::{Arguments, Workload};
+use args::{Arguments, Command, Common};
 use clap::Parser;
 use failure::Failure;
-use report::Verdict;
+use report::{Report, Verdict};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    match run(&arguments.workload) {
-        Ok(Verdict::Met) => ExitCode::SUCCESS,
-        Ok(Verdict::NotMet) => ExitCode::from(3),
+    match run(&Arguments::parse().command) {
+        Ok(verdict) => ExitCode::from(verdict.exit_code()),
         Err(failure) => {
             eprintln!("wsload: {failure}");
             ExitCode::from(failure.exit_code())
@@ -44,14 +38,18 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs the workload and reports: text on standard output, and JSON where asked for.
-fn run(workload: &Workload) -> Result<Verdict, Failure> {
-    let report = match workload {
-        Workload::Echo(options) => echo::run(options)?,
-        Workload::Idle(options) => idle::run(options)?,
-    };
+/// Does what was asked for.
+fn run(command: &Command) -> Result<Verdict, Failure> {
+    match command {
+        Command::Echo(options) => finish(&options.common, &load::echo::run(options)?),
+        Command::Idle(options) => finish(&options.common, &load::idle::run(options)?),
+    }
+}
+
+/// Reports: text on standard output, and JSON where asked for.
+fn finish(common: &Common, report: &Report) -> Result<Verdict, Failure> {
     print!("{report}");
-    if let Some(path) = &workload.common().json {
+    if let Some(path) = &common.json {
         report.write_json(path)?;
     }
     Ok(report.verdict)

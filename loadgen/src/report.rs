@@ -8,9 +8,9 @@ mod text;
 pub(crate) use latency::Latency;
 
 use crate::args::{Common, KindChoice};
-use crate::cpu::Usage;
 use crate::failure::Failure;
 use crate::fleet::Fleet;
+use crate::measure::cpu::Usage;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -50,6 +50,16 @@ pub(crate) enum Verdict {
     Met,
     /// Something was not; the report's reasons say what.
     NotMet,
+}
+
+impl Verdict {
+    /// Of the whole program.
+    pub(crate) fn exit_code(self) -> u8 {
+        match self {
+            Self::Met => 0,
+            Self::NotMet => 3,
+        }
+    }
 }
 
 /// Where it ran.

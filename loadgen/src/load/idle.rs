@@ -7,10 +7,10 @@
 //!   close
 //! ```
 
+use super::message::{Messages, Name};
 use crate::args::IdleOptions;
 use crate::failure::Failure;
 use crate::fleet::{Fleet, Member};
-use crate::message::{Messages, Name};
 use crate::pace::{Pace, sleep_until, wait_for};
 use crate::report::{Detail, FinalEcho, IdleResult, Report};
 use std::sync::Arc;

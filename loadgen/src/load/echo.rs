@@ -14,12 +14,12 @@
 //! waits inside the generator is part of it. The first message of a connection, which comes from outside
 //! its shard, starts the loop and is not measured.
 
+use super::message::{Messages, Name};
 use crate::args::EchoOptions;
-use crate::cpu::Reading;
 use crate::failure::Failure;
 use crate::fleet::{Fleet, Member};
-use crate::message::{Messages, Name};
-use crate::meter::{self, Meter, Window};
+use crate::measure::cpu::Reading;
+use crate::measure::meter::{self, Meter, Window};
 use crate::pace::{sleep_until, wait_for};
 use crate::report::{Detail, EchoResult, Latency, Report};
 use std::collections::VecDeque;

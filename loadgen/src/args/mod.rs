@@ -1,0 +1,60 @@
+//! The command line: one file for each subcommand, and one for what several have in common.
+
+mod common;
+mod echo;
+mod idle;
+
+pub(crate) use common::{Common, KindChoice};
+pub(crate) use echo::EchoOptions;
+pub(crate) use idle::IdleOptions;
+
+use clap::{Parser, Subcommand};
+
+/// A load generator for WebSocket servers, on io_uring.
+///
+/// Exit codes: 0 everything was answered, 1 the run failed to start, 2 a mistake on the command line,
+/// 3 a requirement was not met: connections or messages were lost or came back wrong, or a threshold was
+/// exceeded, 4 the run is invalid, because the generator and not the server was the limit.
+#[derive(Debug, Parser)]
+#[command(name = "wsload", version, verbatim_doc_comment)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do: workloads first, then what is asked about servers, this machine and reports.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Send messages to an echo server and measure the round trips, as a closed loop: each echo is
+    /// answered with the next message. Every echo is verified.
+    Echo(EchoOptions),
+    /// Open many connections and hold them, answering pings.
+    Idle(IdleOptions),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn mistakes_are_refused() {
+        let table = [
+            "wsload",
+            "wsload echo",
+            "wsload echo ws://localhost --depth 0",
+            "wsload echo ws://localhost --connections 0",
+            "wsload idle ws://localhost --rate 0",
+            "wsload idle ws://localhost --sources 0",
+            "wsload fanout ws://localhost",
+        ];
+        for line in table {
+            assert!(Arguments::try_parse_from(line.split(' ')).is_err(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! What was measured, and whether the generator was the limit.
+
+pub(crate) mod cpu;
+pub(crate) mod meter;
