@@ -5,6 +5,7 @@
 //!   target     what is connected to, and from which addresses
 //!   fleet      opens the connections of a run and keeps account of them
 //!   load       the workloads: a handler for each connection, phases, a result
+//!   model      what a run has to say: the report as data
 //!   measure    what was measured, and whether the generator was the limit
 //!   report     the result as text and as JSON, and whether it was met
 //! ```
@@ -17,6 +18,8 @@ mod failure;
 mod fleet;
 mod load;
 mod measure;
+#[allow(dead_code, unused_imports, reason = "workloads move to this model one by one")]
+mod model;
 mod pace;
 mod report;
 mod target;
