@@ -5,7 +5,6 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::time::Duration;
-use wsring::Kind;
 
 /// What all workloads have in common.
 #[derive(Debug, Args)]
@@ -42,13 +41,17 @@ pub(crate) enum KindChoice {
     Binary,
     /// Random letters and digits.
     Text,
+    /// As {"id":"...","data":"..."}.
+    Json,
 }
 
-impl From<KindChoice> for Kind {
-    fn from(choice: KindChoice) -> Self {
-        match choice {
-            KindChoice::Binary => Self::Binary,
-            KindChoice::Text => Self::Text,
+impl KindChoice {
+    /// As it is written.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Binary => "binary",
+            Self::Text => "text",
+            Self::Json => "json",
         }
     }
 }

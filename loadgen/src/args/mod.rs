@@ -3,6 +3,7 @@
 mod common;
 mod echo;
 mod idle;
+pub(crate) mod load;
 
 pub(crate) use common::{Common, KindChoice};
 pub(crate) use echo::EchoOptions;
@@ -25,8 +26,8 @@ pub(crate) struct Arguments {
 /// What to do: workloads first, then what is asked about servers, this machine and reports.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Send messages to an echo server and measure the round trips, as a closed loop: each echo is
-    /// answered with the next message. Every echo is verified.
+    /// Send messages to an echo server and measure how long the answers take, as a closed loop or at a rate. Every
+    /// answer is verified.
     Echo(EchoOptions),
     /// Open many connections and hold them, answering pings.
     Idle(IdleOptions),
