@@ -7,6 +7,7 @@
 //!   load       the workloads: a handler for each connection, phases, a result
 //!   model      what a run has to say: the report as data
 //!   measure    what was measured, and whether the generator was the limit
+//!   threshold  requirements such as `p99<10ms`
 //!   report     the result as text and as JSON, and whether it was met
 //! ```
 //!
@@ -23,6 +24,8 @@ mod model;
 mod pace;
 mod report;
 mod target;
+#[allow(dead_code, reason = "workloads begin to use it one by one")]
+mod threshold;
 mod units;
 
 use args::{Arguments, Command, Common};
