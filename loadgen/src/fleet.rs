@@ -139,6 +139,21 @@ impl<'a> Fleet<'a> {
         &self,
         make: impl Fn(Member, usize) -> H,
     ) -> Result<Opening, Failure> {
+        self.open_with(|member, shard| {
+            let handler = make(member, shard);
+            move || handler
+        })
+    }
+
+    /// As [`open`](Self::open), with handlers that are made on their shards, where they may share what belongs to
+    /// the thread.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub(crate) fn open_with<H: Handler, F: FnOnce() -> H + Send + 'static>(
+        &self,
+        make: impl Fn(Member, usize) -> F,
+    ) -> Result<Opening, Failure> {
         let began = Instant::now();
         self.connect(0, &make)?;
         self.await_settled(1);
@@ -194,14 +209,14 @@ impl<'a> Fleet<'a> {
         Ok(Closing { in_order: report.closed, cut_off: report.cut_off })
     }
 
-    fn connect<H: Handler + Send>(
+    fn connect<H: Handler, F: FnOnce() -> H + Send + 'static>(
         &self,
         number: u32,
-        make: &impl Fn(Member, usize) -> H,
+        make: &impl Fn(Member, usize) -> F,
     ) -> Result<(), Failure> {
         let shard = number as usize % self.shards();
         let member = Member { number, roster: Arc::clone(&self.roster) };
-        self.client.connect(&self.target.options(number, shard), make(member, shard))?;
+        self.client.connect_with(&self.target.options(number, shard), make(member, shard))?;
         Ok(())
     }
 

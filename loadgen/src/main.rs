@@ -6,6 +6,7 @@
 //!   fleet      opens the connections of a run and keeps account of them
 //!   limits     of this machine, of this program and of servers
 //!   load       the workloads: a handler for each connection, phases, a result
+//!   model      what a run has to say: the report as data
 //!   measure    what was measured, and whether the generator was the limit
 //!   report     the result as text and as JSON, and whether it was met
 //! ```
@@ -19,6 +20,8 @@ mod fleet;
 mod limits;
 mod load;
 mod measure;
+#[allow(dead_code, unused_imports, reason = "workloads move to this model one by one")]
+mod model;
 mod pace;
 mod report;
 mod target;
