@@ -18,7 +18,7 @@ mod latency;
 mod result;
 mod section;
 
-pub(crate) use latency::Latency;
+pub(crate) use latency::{Latency, PERCENTILES, decode, encode, percentile, percentile_name};
 pub(crate) use result::{
     Calibration, CostPoint, Evidence, Half, Health, Interval, Rates, ServerCost, Steady, ThresholdResult,
     Verdict,
@@ -67,7 +67,7 @@ pub(crate) struct Report {
     /// By name in snake case: `sent`, `answered`, `unanswered`, `duplicate`, `out_of_order`, `corrupt`,
     /// `late`, `unasked`, `refused`, `pings`, `pongs`, `negative_samples`, ...
     pub(crate) counts: BTreeMap<String, u64>,
-    /// What went wrong, by its text.
+    /// Connections that were not opened or were lost, by why.
     pub(crate) errors: BTreeMap<String, u64>,
     /// The measured time, piece by piece.
     pub(crate) series: Vec<Interval>,
