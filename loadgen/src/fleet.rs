@@ -125,6 +125,11 @@ impl<'a> Fleet<'a> {
         Ok(Self { client, target, common, connections, roster: Arc::default() })
     }
 
+    /// The engine, to have drivers run on its shards and to look at their figures.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// How many shards there are.
     pub(crate) fn shards(&self) -> usize {
         self.client.shards()

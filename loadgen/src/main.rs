@@ -16,6 +16,7 @@
 //! `load::echo`: a workload is a handler, and a function that walks through its phases.
 
 mod args;
+mod clock;
 mod failure;
 mod fleet;
 mod limits;

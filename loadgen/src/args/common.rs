@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// What all workloads have in common.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Common {
     /// What to connect to: a URL such as ws://127.0.0.1:8080/echo
     pub(crate) url: String,

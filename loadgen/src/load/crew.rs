@@ -12,8 +12,7 @@ use crate::failure::Failure;
 use crate::fleet::{Fleet, Member};
 use crate::measure::exchange::Exchange;
 use crate::measure::health::{Strain, Vitals};
-use crate::model::Interval;
-use crate::report::Opening;
+use crate::model::{Interval, Opening};
 use std::sync::Arc;
 use std::time::Duration;
 use wsring::{Closed, Conn, ConnectionId, Handler, Message, OpenFailure, Time};
@@ -33,7 +32,7 @@ pub(crate) struct Crew<'a> {
     members: Vec<Vec<(u32, u32)>>,
     connections: u32,
     /// The start of the run.
-    origin: Time,
+    pub(crate) origin: Time,
 }
 
 /// What a load is to be, beside its [`Model`].
@@ -76,11 +75,6 @@ impl<'a> Crew<'a> {
         }
         let connections = numbers.len() as u32;
         Ok(Self { fleet, opening, messages, fragments, members, connections, origin })
-    }
-
-    /// The start of the run.
-    pub(crate) fn origin(&self) -> Time {
-        self.origin
     }
 
     /// Walks through warm-up, window and drain, and returns when all of it is over. `seen` is shown each interval

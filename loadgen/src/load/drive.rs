@@ -136,7 +136,8 @@ impl LaneDriver {
 impl Driver for LaneDriver {
     fn turn(&mut self, turn: &mut Turn<'_>) -> Again {
         let shared = self.lane.clone();
-        let lane = &mut *shared.borrow();
+        let mut lane = shared.borrow();
+        let lane = &mut *lane;
         let now = clock::now();
         if self.plan.has(now) {
             meter::record(&mut lane.meter.turns, now.since(turn.now()));

@@ -14,14 +14,13 @@
 use super::crew::{Crew, Times};
 use super::message::Messages;
 use super::outcome::Outcome;
-use super::phases::Plan;
 use super::schedule::{self, Model};
 use crate::args::EchoOptions;
 use crate::clock;
 use crate::failure::Failure;
-use crate::fleet::Fleet;
 use crate::model::{self, Phase, Rates, Report};
 use crate::report;
+use std::time::Duration;
 use wsring::Time;
 
 /// Where everything that is random begins, unless something else is said: runs compare.
@@ -39,8 +38,7 @@ pub(crate) fn run(options: &EchoOptions) -> Result<Report, Failure> {
     let outcome = crew.load(model, &times(options), begin, SEED, |_| {})?;
     describe(&mut report, options, model);
     fill(&mut report, &outcome, options);
-    report.opening = crew.opening;
-    close(&mut report, crew.fleet, crew.origin, &outcome.plan, outcome.over)?;
+    close(&mut report, crew, &outcome)?;
     Ok(report)
 }
 
@@ -131,7 +129,7 @@ pub(crate) fn fill(report: &mut Report, outcome: &Outcome, options: &EchoOptions
     report.counts = counts.named().into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
     report.series = outcome.series.clone();
     report.steady = outcome.steady.clone();
-    report.health = outcome.strain.judge(&outcome.meter, outcome.sent_in_window(), options.health.lag_max);
+    report.health = outcome.strain.judge(&outcome.meter, counts.window_sent, options.health.lag_max);
     judge(report, outcome, options);
 }
 
@@ -174,33 +172,20 @@ fn judge(report: &mut Report, outcome: &Outcome, options: &EchoOptions) {
 }
 
 /// Closes the connections, and writes down when each phase was.
-pub(crate) fn close(
-    report: &mut Report,
-    fleet: Fleet<'_>,
-    origin: Time,
-    plan: &Plan,
-    over: Time,
-) -> Result<(), Failure> {
-    let (asked, opened, lost) = (report.opening.asked, report.opening.opened, fleet.lost());
-    report.shards = fleet.shards();
-    report.sources = fleet.sources();
-    report.errors = fleet.failures();
-    report.warnings.extend(fleet.port_warning());
-    if opened < asked {
-        report.not_met(format!("{} connections were not opened", asked - opened));
-    }
-    if lost > 0 {
-        report.not_met(format!("{lost} connections were lost"));
-    }
-    let closing = clock::now();
-    report.closing = fleet.close()?;
-    let connected = origin.after(std::time::Duration::from_secs_f64(report.opening.seconds));
+///
+/// # Errors
+/// A shard was lost.
+pub(crate) fn close(report: &mut Report, crew: Crew<'_>, outcome: &Outcome) -> Result<(), Failure> {
+    let Crew { fleet, opening, origin, .. } = crew;
+    let (plan, closing) = (&outcome.plan, clock::now());
+    fleet.account(opening, report)?;
+    let connected = origin.after(Duration::from_secs_f64(opening.seconds));
     let edges = [
         ("connect", origin, connected),
         ("settle", connected, plan.begin),
         ("warm_up", plan.begin, plan.start),
         ("measure", plan.start, plan.end),
-        ("drain", plan.end, over),
+        ("drain", plan.end, outcome.over),
         ("close", closing, clock::now()),
     ];
     let phase = |(name, from, to): (&str, Time, Time)| Phase {

@@ -101,7 +101,7 @@ impl Lane {
     /// Sends until `depth` messages are waited for.
     #[inline]
     pub(super) fn fill(&mut self, place: usize, conn: &mut Conn<'_>, depth: u32, now: Time) {
-        while self.seats[place].pipe.waiting() < depth {
+        while conn.is_open() && self.seats[place].pipe.waiting() < depth {
             if !self.send(place, conn, Flight { intended: now, sent: now }) {
                 return;
             }

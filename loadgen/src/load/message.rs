@@ -205,6 +205,7 @@ fn letter(value: u64) -> u8 {
 }
 
 /// Steele, Lea, Flood: Fast splittable pseudorandom number generators (2014).
+#[derive(Clone, Debug)]
 pub(crate) struct SplitMix(pub(crate) u64);
 
 impl SplitMix {
