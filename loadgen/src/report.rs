@@ -8,6 +8,7 @@
 //!   markdown   for issues and pull requests
 //!   csv        the series and the percentiles, as tables
 //!   hgrm hlog  histograms in the formats of HdrHistogram
+//!   progress   what is told while the run goes on
 //! ```
 //!
 //! Read [`start`] and [`finish`] first: a workload calls the one, fills the report, and its caller
@@ -18,8 +19,13 @@ mod document;
 mod hgrm;
 mod hlog;
 mod markdown;
+#[allow(dead_code, reason = "workloads begin to use it one by one")]
+mod progress;
 mod text;
 mod words;
+
+#[allow(unused_imports, reason = "as above")]
+pub(crate) use progress::{Moment, Progress};
 
 use crate::args::OutputOptions;
 use crate::environment;
