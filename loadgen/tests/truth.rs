@@ -167,7 +167,17 @@ fn each_fault_of_a_server_is_found_out_in_a_counter_of_its_own() {
             &["corrupt"],
         ),
     ];
-    let all = ["given_up", "unanswered", "lost", "duplicate", "out_of_order", "corrupt", "late", "unasked", "refused"];
+    let all = [
+        "given_up",
+        "unanswered",
+        "lost",
+        "duplicate",
+        "out_of_order",
+        "corrupt",
+        "late",
+        "unasked",
+        "refused",
+    ];
     for (what, load, script, expected) in table {
         let (_running, at) = scripted(script);
         let line = format!(

@@ -53,7 +53,8 @@ fn main() -> io::Result<()> {
     let folder = arguments.programs.clone().unwrap_or_else(|| own.with_file_name(""));
     let settings = Settings { shards: Some(1), pin: Some(arguments.server_core), ..Settings::default() };
     let server = Server::new().listen("127.0.0.1:0").settings(settings);
-    let server = server.websocket("/echo", |upgrade| upgrade.accept(echo)).start().map_err(io::Error::other)?;
+    let server =
+        server.websocket("/echo", |upgrade| upgrade.accept(echo)).start().map_err(io::Error::other)?;
     let port = server.addresses()[0].port();
     let mut ratios = Vec::new();
     println!("round     wsload/s  per CPU s  epoll-load/s  per CPU s   ratio");
@@ -105,7 +106,10 @@ fn run(folder: &Path, name: &str, line: &str) -> io::Result<serde_json::Value> {
     let path = folder.join(name);
     let mut command = Command::new(&path);
     let output = command.args(line.split_whitespace()).stderr(Stdio::piped()).output().map_err(|cause| {
-        io::Error::other(format!("{}: {cause} (cargo build --release -p wsload -p wsring-benches)", path.display()))
+        io::Error::other(format!(
+            "{}: {cause} (cargo build --release -p wsload -p wsring-benches)",
+            path.display()
+        ))
     })?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);

@@ -5,11 +5,13 @@ mod doctor;
 mod echo;
 mod idle;
 pub(crate) mod load;
+mod output;
 
 pub(crate) use common::{Common, KindChoice};
 pub(crate) use doctor::DoctorOptions;
 pub(crate) use echo::EchoOptions;
 pub(crate) use idle::IdleOptions;
+pub(crate) use output::OutputOptions;
 
 use clap::{Parser, Subcommand};
 
@@ -27,6 +29,7 @@ pub(crate) struct Arguments {
 
 /// What to do: workloads first, then what is asked about servers, this machine and reports.
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one in a process")]
 pub(crate) enum Command {
     /// Send messages to an echo server and measure how long the answers take, as a closed loop or at a rate. Every
     /// answer is verified.

@@ -13,6 +13,7 @@ use crate::fleet::{Fleet, Member};
 use crate::measure::exchange::Exchange;
 use crate::measure::health::{Strain, Vitals};
 use crate::model::{Interval, Opening};
+use crate::report::{Moment, Progress};
 use std::sync::Arc;
 use std::time::Duration;
 use wsring::{Closed, Conn, ConnectionId, Handler, Message, OpenFailure, Time};
@@ -59,7 +60,8 @@ impl<'a> Crew<'a> {
     ) -> Result<Self, Failure> {
         let origin = clock::now();
         let longest = messages.longest();
-        let queue_bytes = in_flight.map_or(UNBOUNDED, |count| longest.saturating_add(16).saturating_mul(count as usize));
+        let queue_bytes =
+            in_flight.map_or(UNBOUNDED, |count| longest.saturating_add(16).saturating_mul(count as usize));
         let fleet = Fleet::start(common, connections, longest, queue_bytes)?;
         let (messages, fragments) = (Arc::new(messages), fragments as usize);
         let opening = fleet.open_with(|member, _| {
@@ -77,8 +79,8 @@ impl<'a> Crew<'a> {
         Ok(Self { fleet, opening, messages, fragments, members, connections, origin })
     }
 
-    /// Walks through warm-up, window and drain, and returns when all of it is over. `seen` is shown each interval
-    /// when it is complete.
+    /// Walks through warm-up, window and drain, and returns when all of it is over. `progress` is
+    /// told how it goes.
     ///
     /// # Errors
     /// A shard was lost.
@@ -88,7 +90,7 @@ impl<'a> Crew<'a> {
         times: &Times,
         begin: Time,
         seed: u64,
-        mut seen: impl FnMut(&Interval),
+        progress: &mut Progress,
     ) -> Result<Outcome, Failure> {
         let start = begin.after(times.warm_up);
         let end = start.after(times.duration);
@@ -98,7 +100,7 @@ impl<'a> Crew<'a> {
         let exchange = Arc::new(Exchange::default());
         let shards = self.drive(plan, &exchange, seed);
         let mut collector = Collector::new(plan, self.origin, &exchange, shards);
-        let strain = self.watch(&plan, &mut collector, &mut seen)?;
+        let strain = self.watch(&plan, &mut collector, progress)?;
         Ok(collector.finish(strain, clock::now().min(drained)))
     }
 
@@ -114,9 +116,19 @@ impl<'a> Crew<'a> {
                 seed: seed.wrapping_add(shard as u64),
             };
             let (messages, fragments) = (Arc::clone(&self.messages), self.fragments);
-            self.fleet.client().drive(shard, move || LaneDriver::new(Shared::here(&messages, fragments), task));
+            self.fleet
+                .client()
+                .drive(shard, move || LaneDriver::new(Shared::here(&messages, fragments), task));
         });
         tasks.count()
+    }
+
+    /// How things stand.
+    fn moment<'m>(&self, plan: &Plan, now: Time, interval: Option<&'m Interval>, errors: u64) -> Moment<'m> {
+        let phases = [("warm_up", plan.start), ("measure", plan.end), ("drain", plan.drained)];
+        let (phase, end) = phases.into_iter().find(|(_, end)| now < *end).unwrap_or(("drain", now));
+        let connections = u64::from(self.fleet.alive());
+        Moment { phase, remaining: Some(end.since(now)), connections, interval, errors }
     }
 
     /// Looks on until the load is over, and takes the generator's vitals at the edges of the window.
@@ -124,9 +136,10 @@ impl<'a> Crew<'a> {
         &self,
         plan: &Plan,
         collector: &mut Collector<'_>,
-        seen: &mut impl FnMut(&Interval),
+        progress: &mut Progress,
     ) -> Result<Strain, Failure> {
         let mut edges: Vec<Vitals> = Vec::new();
+        let (mut latest, mut errors, mut shown) = (None, 0, Time(0));
         while !collector.is_over() {
             let now = clock::now();
             if now > plan.drained.after(GRACE) {
@@ -135,7 +148,15 @@ impl<'a> Crew<'a> {
             while edges.len() <= plan.intervals() && now >= plan.interval_end(edges.len()) {
                 edges.push(Vitals::take(&self.fleet.client().observer().shards()));
             }
-            collector.collect().iter().for_each(&mut *seen);
+            for interval in collector.collect() {
+                errors += interval.errors;
+                latest = Some(interval);
+                shown = Time(0);
+            }
+            if now.since(shown) >= SHOWN_APART {
+                progress.show(&self.moment(plan, now, latest.as_ref(), errors));
+                shown = now;
+            }
             let edge = plan.interval_end(edges.len());
             let look = now.after(LOOK);
             clock::sleep_until(if edge > now { look.min(edge) } else { look });
@@ -148,6 +169,9 @@ impl<'a> Crew<'a> {
         Ok(whole.unwrap_or_default())
     }
 }
+
+/// How often it is shown how things stand, where nothing new makes it sooner.
+const SHOWN_APART: Duration = Duration::from_millis(500);
 
 /// A queue that memory alone bounds: an open loop goes on sending to a server that does not read.
 const UNBOUNDED: usize = 1 << 40;

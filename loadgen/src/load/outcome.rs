@@ -188,7 +188,10 @@ fn steady(halves: &[Meter; 2], seconds: f64) -> Option<Steady> {
         .into_iter()
         .filter(|(_, first, second, most)| (second - first).abs() > first * most)
         .map(|(what, first, second, _)| {
-            format!("the {what} changed by {:+.0} % from the first half to the second", (second / first - 1.0) * 100.0)
+            format!(
+                "the {what} changed by {:+.0} % from the first half to the second",
+                (second / first - 1.0) * 100.0
+            )
         })
         .collect();
     Some(Steady { steady: reasons.is_empty(), halves: halves.to_vec(), reasons })
@@ -218,11 +221,11 @@ mod tests {
         let exchange = Exchange::default();
         let mut collector = Collector::new(plan(), Time(500_000_000), &exchange, 2);
         let mut complete = 0;
-        for interval in 0..=5 {
+        for interval in 0..=5usize {
             for _ in 0..2 {
                 assert!(!collector.is_over());
                 let mut meter = Meter::new();
-                if let Some(index) = (interval as usize).checked_sub(1).filter(|index| *index < 4) {
+                if let Some(index) = interval.checked_sub(1).filter(|index| *index < 4) {
                     meter.counts.window_answered = answered[index];
                     meter.counts.answered = answered[index];
                     let time = Duration::from_millis(milliseconds[index]);

@@ -168,9 +168,17 @@ mod tests {
         for text in ["64", "uniform:1-5", "lognormal:200,1.5", "zipf:64-1024"] {
             assert_eq!(text.parse::<SizeChoice>().expect(text).to_string(), text);
         }
-        for text in
-            ["", "x", "uniform:5", "uniform:5-1", "lognormal:5", "lognormal:5,x", "lognormal:5,9", "65MiB", "beta:1-2"]
-        {
+        for text in [
+            "",
+            "x",
+            "uniform:5",
+            "uniform:5-1",
+            "lognormal:5",
+            "lognormal:5,x",
+            "lognormal:5,9",
+            "65MiB",
+            "beta:1-2",
+        ] {
             assert!(text.parse::<SizeChoice>().is_err(), "{text}");
         }
     }

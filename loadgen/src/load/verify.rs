@@ -95,7 +95,8 @@ impl Pipe {
         let waiting = self.flights.iter().skip(self.given_up as usize);
         let count = waiting.take_while(|flight| flight.sent < before).count() as u32;
         self.given_up += count;
-        count
+        let overtaken = self.overtaken.iter_mut().filter(|one| !one.given_up && one.flight.sent < before);
+        count + overtaken.map(|one| one.given_up = true).count() as u32
     }
 
     /// Takes everything that has no answer: whether it was overtaken, and when it was sent.
@@ -183,7 +184,11 @@ impl Pipe {
     fn settle(&mut self, sequence: u32) -> Option<Arrival> {
         if let Ok(place) = self.overtaken.binary_search_by_key(&sequence, |one| one.sequence) {
             let one = self.overtaken.remove(place);
-            return Some(if one.given_up { Arrival::Late(one.flight) } else { Arrival::OutOfOrder(one.flight) });
+            return Some(if one.given_up {
+                Arrival::Late(one.flight)
+            } else {
+                Arrival::OutOfOrder(one.flight)
+            });
         }
         let before = self.name(sequence).since(self.due);
         if before as usize >= self.flights.len() {
@@ -280,7 +285,9 @@ mod tests {
                 assert_eq!((pipe.give_up(Time(20)), pipe.waiting()), (2, 3));
                 let found: Vec<Is> = arriving
                     .iter()
-                    .map(|sequence| told(pipe.arrived(&messages, Kind::Binary, &payload(&messages, 5, *sequence))))
+                    .map(|sequence| {
+                        told(pipe.arrived(&messages, Kind::Binary, &payload(&messages, 5, *sequence)))
+                    })
                     .collect();
                 // What was not sent is not known without a name: it is taken for damage to what is due.
                 if size == 20 || !expected.contains(&Is::Unasked) {
