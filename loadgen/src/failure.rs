@@ -21,6 +21,14 @@ pub(crate) enum Failure {
     /// The engine did not start, or was lost.
     #[error(transparent)]
     Engine(#[from] wsring::Error),
+    /// A report could not be read.
+    #[error("cannot read the report {}: {cause}", path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        cause: String,
+    },
     /// A report that was read is not whole.
     #[error("{0}")]
     Damaged(String),

@@ -5,12 +5,14 @@ mod doctor;
 mod echo;
 mod idle;
 mod output;
+mod report;
 
 pub(crate) use common::{Common, KindChoice};
 pub(crate) use doctor::DoctorOptions;
 pub(crate) use echo::EchoOptions;
 pub(crate) use idle::IdleOptions;
 pub(crate) use output::OutputOptions;
+pub(crate) use report::ReportOptions;
 
 use clap::{Parser, Subcommand};
 
@@ -36,6 +38,8 @@ pub(crate) enum Command {
     Idle(IdleOptions),
     /// Check whether this machine can hold so many connections, and say what mends it.
     Doctor(DoctorOptions),
+    /// Show reports that were written with --json, and write one of them in any other form.
+    Report(ReportOptions),
 }
 
 #[cfg(test)]
