@@ -54,6 +54,7 @@ fn run(command: &Command) -> Result<Verdict, Failure> {
         Command::Echo(options) => finish(&options.common, load::echo::run(options)?),
         Command::Idle(options) => finish(&options.common, load::idle::run(options)?),
         Command::Doctor(options) => limits::doctor::run(options),
+        Command::Report(options) => report::show(options),
     }
 }
 

@@ -6,12 +6,14 @@ mod echo;
 mod idle;
 pub(crate) mod load;
 mod output;
+mod report;
 
 pub(crate) use common::{Common, KindChoice};
 pub(crate) use doctor::DoctorOptions;
 pub(crate) use echo::EchoOptions;
 pub(crate) use idle::IdleOptions;
 pub(crate) use output::OutputOptions;
+pub(crate) use report::ReportOptions;
 
 use clap::{Parser, Subcommand};
 
@@ -38,6 +40,8 @@ pub(crate) enum Command {
     Idle(IdleOptions),
     /// Check whether this machine can hold so many connections, and say what mends it.
     Doctor(DoctorOptions),
+    /// Show reports that were written with --json, and write one of them in any other form.
+    Report(ReportOptions),
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What is told on standard error while a run goes on: on a terminal one line that is written over again,
 //! elsewhere a line now and then, so that the log of a build stays short.
 
-use super::words::{grouped, nanos, number, spaced};
+use super::words::{counted, nanos, number, spaced};
 use crate::model::Interval;
 use std::io::{IsTerminal, Write, stderr};
 use std::time::{Duration, Instant};
@@ -115,9 +115,8 @@ fn line(moment: &Moment<'_>) -> String {
             }
         }
     }
-    let errors = if moment.errors == 1 { "error" } else { "errors" };
-    parts.push(format!("{} {errors}", grouped(moment.errors)));
-    parts.push(format!("{} connections", grouped(moment.connections)));
+    parts.push(counted(moment.errors, "error"));
+    parts.push(counted(moment.connections, "connection"));
     parts.join(", ")
 }
 
