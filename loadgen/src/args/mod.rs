@@ -3,6 +3,7 @@
 mod common;
 mod doctor;
 mod echo;
+mod fanout;
 mod idle;
 pub(crate) mod load;
 mod output;
@@ -11,6 +12,7 @@ mod report;
 pub(crate) use common::{Common, KindChoice};
 pub(crate) use doctor::DoctorOptions;
 pub(crate) use echo::EchoOptions;
+pub(crate) use fanout::{FanoutOptions, Way};
 pub(crate) use idle::IdleOptions;
 pub(crate) use output::OutputOptions;
 pub(crate) use report::ReportOptions;
@@ -31,11 +33,13 @@ pub(crate) struct Arguments {
 
 /// What to do: workloads first, then what is asked about servers, this machine and reports.
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one in a process")]
+#[allow(clippy::large_enum_variant, reason = "there is one in a process")]
 pub(crate) enum Command {
     /// Send messages to an echo server and measure how long the answers take, as a closed loop or at a rate. Every
     /// answer is verified.
     Echo(EchoOptions),
+    /// Publish messages and measure when they reach how many of the subscribers.
+    Fanout(FanoutOptions),
     /// Open many connections and hold them, answering pings.
     Idle(IdleOptions),
     /// Check whether this machine can hold so many connections, and say what mends it.

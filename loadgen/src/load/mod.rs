@@ -3,6 +3,7 @@
 //! ```text
 //!   echo      messages to an echo server and what became of them
 //!   idle      many connections that say nothing
+//!   fanout    one publishes, many get it
 //!
 //!   crew      connections that are open for a load
 //!   lane      what a shard's connections have on their way; drive: what is done there by the clock
@@ -16,6 +17,7 @@
 pub(crate) mod crew;
 mod drive;
 pub(crate) mod echo;
+pub(crate) mod fanout;
 pub(crate) mod idle;
 mod lane;
 pub(crate) mod message;
