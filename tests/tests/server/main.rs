@@ -6,6 +6,7 @@ mod client;
 mod deferred;
 mod deflate;
 mod drain;
+mod driver;
 mod errors;
 mod fragments;
 mod handshake;

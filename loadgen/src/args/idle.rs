@@ -1,0 +1,25 @@
+//! `wsload idle`.
+
+use super::Common;
+use crate::units::time;
+use clap::Args;
+use std::time::Duration;
+
+/// Durations are written as in 30s, 500ms, 2m.
+#[derive(Debug, Args)]
+pub(crate) struct IdleOptions {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// Connections.
+    #[arg(short, long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) connections: u32,
+    /// How long to hold them once all are open.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
+    pub(crate) hold: Duration,
+    /// At the end, send one message on each connection (to an echo server) and verify what comes back.
+    #[arg(long)]
+    pub(crate) echo_at_end: bool,
+    /// How long to wait for the last of these echoes.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
+    pub(crate) echo_timeout: Duration,
+}
