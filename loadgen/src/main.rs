@@ -7,6 +7,7 @@
 //!   load       the workloads: a handler for each connection, phases, a result
 //!   measure    what was measured, and whether the generator was the limit
 //!   report     the result as text and as JSON, and whether it was met
+//!   probe      `conform` and `inspect`: one connection at a time, without the engine
 //! ```
 //!
 //! It runs on the engine's own client, one thread and one ring per shard. Read `fleet` first, then
@@ -18,6 +19,7 @@ mod fleet;
 mod load;
 mod measure;
 mod pace;
+mod probe;
 mod report;
 mod target;
 mod units;
@@ -43,6 +45,8 @@ fn run(command: &Command) -> Result<Verdict, Failure> {
     match command {
         Command::Echo(options) => finish(&options.common, &load::echo::run(options)?),
         Command::Idle(options) => finish(&options.common, &load::idle::run(options)?),
+        Command::Conform(options) => probe::conform::run(options),
+        Command::Inspect(options) => probe::inspect::run(options),
     }
 }
 

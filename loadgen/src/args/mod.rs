@@ -1,12 +1,18 @@
 //! The command line: one file for each subcommand, and one for what several have in common.
 
 mod common;
+mod conform;
 mod echo;
 mod idle;
+mod inspect;
+mod server;
 
 pub(crate) use common::{Common, KindChoice};
+pub(crate) use conform::ConformOptions;
 pub(crate) use echo::EchoOptions;
 pub(crate) use idle::IdleOptions;
+pub(crate) use inspect::{Action, Close, InspectOptions, close, control, hex};
+pub(crate) use server::ServerOptions;
 
 use clap::{Parser, Subcommand};
 
@@ -30,6 +36,11 @@ pub(crate) enum Command {
     Echo(EchoOptions),
     /// Open many connections and hold them, answering pings.
     Idle(IdleOptions),
+    /// Ask a server some fifty questions about RFC 6455, and RFC 7692 where it accepts compression: what
+    /// was sent, what the RFC demands, and what the server did.
+    Conform(ConformOptions),
+    /// Show the opening handshake header by header, and frames byte by byte, in both directions.
+    Inspect(InspectOptions),
 }
 
 #[cfg(test)]
