@@ -1,7 +1,9 @@
-//! permessage-deflate as a client needs it to judge a server (RFC 7692 section 7), straight on zlib.
+//! permessage-deflate as a client needs it to judge a server (RFC 7692 section 7): what was agreed on, zlib to
+//! send, and a reader that sees every fault.
 
 use super::answer::shown;
-use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
+use super::inflate::Stream;
+use flate2::{Compress, Compression, FlushCompress, Status};
 
 /// The extension's name.
 pub(super) const NAME: &str = "permessage-deflate";
@@ -197,15 +199,13 @@ impl Deflater {
 /// Inflates the messages of a server, one after the other.
 #[derive(Debug)]
 pub(super) struct Inflater {
-    stream: Decompress,
+    stream: Stream,
     takeover: bool,
 }
 
 impl Inflater {
     pub(super) fn new(agreed: Agreed) -> Self {
-        // A window of 9 bits takes what was made with one of 8.
-        let bits = agreed.server_bits.max(9);
-        Self { stream: Decompress::new_with_window_bits(false, bits), takeover: agreed.server_takeover }
+        Self { stream: Stream::new(agreed.server_bits, MESSAGE_BYTES_MAX), takeover: agreed.server_takeover }
     }
 
     /// The message of a compressed payload (section 7.2.2).
@@ -214,29 +214,10 @@ impl Inflater {
     /// The server's fault, in words: it does not inflate with what was agreed, or to too much.
     pub(super) fn message(&mut self, compressed: &[u8]) -> Result<Vec<u8>, String> {
         if !self.takeover {
-            self.stream.reset(false);
+            self.stream.reset();
         }
-        let input = [compressed, &TAIL].concat();
-        let mut rest = input.as_slice();
-        let mut out = Vec::with_capacity(compressed.len() * 2 + 64);
-        loop {
-            let (start, room) = (self.stream.total_in(), out.capacity() - out.len());
-            let status = self.stream.decompress_vec(rest, &mut out, FlushDecompress::Sync);
-            let status =
-                status.map_err(|_| format!("{} does not inflate with what was agreed", shown(compressed)))?;
-            rest = &rest[(self.stream.total_in() - start) as usize..];
-            match status {
-                // Section 7.2.3.4: a final block ends the stream and another may follow.
-                Status::StreamEnd => self.stream.reset(false),
-                _ if rest.is_empty() && out.len() < out.capacity() => return Ok(out),
-                Status::BufError if room > 0 => return Err("the compressed message is cut".into()),
-                _ => {}
-            }
-            if out.len() > MESSAGE_BYTES_MAX {
-                return Err(format!("a message inflates to more than {MESSAGE_BYTES_MAX} bytes"));
-            }
-            out.reserve(out.capacity());
-        }
+        let message = self.stream.read(&[compressed, &TAIL].concat());
+        message.map_err(|why| format!("{} does not inflate: {why}", shown(compressed)))
     }
 }
 
@@ -296,7 +277,7 @@ mod tests {
 
     #[test]
     fn messages_come_back_with_each_window_and_takeover() {
-        let text: Vec<u8> = (0..50_000u32).map(|number| (number ^ number >> 7) as u8).collect();
+        let text: Vec<u8> = (0..20_000u32).map(|number| (number ^ number >> 7) as u8).collect();
         for client_takeover in [false, true] {
             for client_bits in 8..=15 {
                 let agreed = Agreed { client_takeover, client_bits, ..ALL };
@@ -339,8 +320,25 @@ mod tests {
     }
 
     #[test]
+    fn a_reference_beyond_the_window_is_an_error() {
+        let mut state = 1_u32;
+        let mut byte = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        };
+        let block: Vec<u8> = (0..700).map(|_| byte()).collect();
+        let text = block.repeat(3);
+        let compressed = Deflater::new(ALL).message(&text);
+        assert!(compressed.len() < 900, "the second block refers to the first: {}", compressed.len());
+        for (server_bits, fits) in [(8, false), (9, false), (11, true), (15, true)] {
+            let inflated = Inflater::new(Agreed { server_bits, ..ALL }).message(&compressed);
+            assert_eq!(inflated.ok().as_ref() == Some(&text), fits, "{server_bits}");
+        }
+    }
+
+    #[test]
     fn what_does_not_inflate_is_an_error() {
-        for wrong in [&[0xff, 0xff, 0xff][..], &[0x07], &[0x00, 0x05, 0x00, 0x05, 0x00]] {
+        for wrong in [&[0xff, 0xff, 0xff][..], &[0x07], &[0x00, 0x05, 0x00, 0x05, 0x00], &[0xf2, 0x48], &[]] {
             assert!(Inflater::new(ALL).message(wrong).is_err(), "{wrong:02x?}");
         }
     }

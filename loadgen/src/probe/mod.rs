@@ -9,6 +9,7 @@ mod answer;
 pub(crate) mod conform;
 mod deflate;
 mod frame;
+mod inflate;
 pub(crate) mod inspect;
 mod meaning;
 mod paint;

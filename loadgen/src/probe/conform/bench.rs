@@ -8,9 +8,13 @@ use crate::probe::frame::{CLOSE, Frame, PING, PONG};
 use crate::probe::meaning::CloseBody;
 use crate::probe::request::Request;
 use crate::probe::target::Target;
+use std::time::Duration;
 
 /// The payload of the Ping behind everything wrong.
 const AFTER: &[u8] = b"after the fault";
+
+/// Between two pieces that are to arrive one after the other.
+pub(super) const PIECE_PAUSE: Duration = Duration::from_millis(25);
 
 /// RFC 6455 section 7.1.7.
 const SHOULD_CLOSE: &str = "the endpoint SHOULD send a Close frame with an appropriate status code";

@@ -10,9 +10,17 @@ use crate::probe::frame::{BINARY, CONTINUATION, Frame, PING, RSV1, TEXT};
 /// The offer that browsers make.
 pub(super) const OFFER: &str = "permessage-deflate; client_max_window_bits";
 
-/// Long enough to be worth compressing, whatever the server's threshold, and with matches in it.
+/// Long enough to be worth compressing, whatever the server's threshold. What repeats itself does so at a
+/// distance of 700 bytes, beyond the smallest window.
 fn text() -> String {
-    (0..200).map(|number| format!("line {} of some text that repeats itself, ", number % 7)).collect()
+    let mut state = 1_u32;
+    let mut letter = || {
+        // The generator of Numerical Recipes; any would do that does not repeat itself soon.
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        char::from(b'a' + (state >> 24) as u8 % 26)
+    };
+    let block: String = (0..700).map(|_| letter()).collect();
+    block.repeat(5)
 }
 
 pub(super) const PROBES: &[Probe] = &[

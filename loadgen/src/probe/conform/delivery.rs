@@ -1,11 +1,12 @@
 //! However the bytes are cut, and however many there are (RFC 6455 sections 5.4 and 10.4).
 
-use super::bench::{Bench, client};
+use super::bench::{Bench, PIECE_PAUSE, client};
 use super::link::Arrival;
 use super::outcome::{Outcome, Probing};
 use super::probe::Section::Rfc6455;
 use super::probe::{Needs, Probe};
 use crate::probe::frame::{BINARY, CLOSE, LengthForm, PING, TEXT};
+use std::thread;
 
 /// Section 10.4.
 const LIMITS: &str = "Implementations that have implementation- and/or platform-specific limitations regarding the \
@@ -49,8 +50,12 @@ pub(super) const PROBES: &[Probe] = &[
 
 fn byte_by_byte(bench: &Bench) -> Probing {
     let mut link = bench.open()?;
-    for byte in client(PING, b"in pieces").encode() {
+    for (at, byte) in client(PING, b"in pieces").encode().into_iter().enumerate() {
         link.send(&[byte]);
+        // Around the two bytes of the header and the first of the key.
+        if at < 3 {
+            thread::sleep(PIECE_PAUSE);
+        }
     }
     link.expect_pong(b"in pieces")?;
     if bench.echo {

@@ -1,6 +1,6 @@
 //! The opening handshake (RFC 6455 section 4).
 
-use super::bench::{Bench, client, opened};
+use super::bench::{Bench, PIECE_PAUSE, client, opened};
 use super::link::Link;
 use super::outcome::{Outcome, Probing, each};
 use super::probe::Section::Rfc6455;
@@ -9,6 +9,7 @@ use crate::probe::answer::Answer;
 use crate::probe::deflate::Element;
 use crate::probe::frame::PING;
 use crate::probe::request::Request;
+use std::thread;
 
 /// Section 4.2.1.
 const ERROR_CODE: &str = "return an HTTP response with an appropriate error code (such as 400 Bad Request)";
@@ -145,7 +146,7 @@ pub(super) const PROBES: &[Probe] = &[
     Probe {
         name: "opening-in-pieces",
         section: Rfc6455("4.2.1"),
-        sent: "an opening, each line in a segment of its own",
+        sent: "an opening in three pieces",
         expected: "101: TCP is a stream",
         needs: Needs::Nothing,
         run: in_pieces,
@@ -302,8 +303,11 @@ fn unasked(bench: &Bench, name: &str) -> Probing {
 
 fn in_pieces(bench: &Bench) -> Probing {
     let mut link = Link::connect(&bench.target)?;
-    for line in bench.request()?.encode().split_inclusive(|byte| *byte == b'\n') {
-        link.send(line);
+    let request = bench.request()?.encode();
+    // Within the request line, and within a header.
+    for piece in [&request[..8], &request[8..request.len() / 2], &request[request.len() / 2..]] {
+        link.send(piece);
+        thread::sleep(PIECE_PAUSE);
     }
     opened(&link.answer()?)?;
     bench.alive(&mut link)?;
