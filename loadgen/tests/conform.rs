@@ -4,9 +4,12 @@
 
 #[path = "support/broken/mod.rs"]
 mod broken;
+#[path = "support/serve.rs"]
+mod serve;
 
 use broken::Fault;
 use serde_json::Value;
+use serve::serve;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -225,11 +228,11 @@ fn check(line: &str, code: i32, texts: &[&str]) {
 #[test]
 fn mistakes_and_servers_that_are_none_get_one_clear_line() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let http = broken::serve(|mut stream| {
+    let http = serve(|mut stream| {
         let _ = stream.read(&mut [0; 4096]);
         let _ = stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
     });
-    let other = broken::serve(|mut stream| {
+    let other = serve(|mut stream| {
         let _ = stream.write_all(b"220 mail.example.com\r\n\r\n");
         let _ = stream.read(&mut [0; 4096]);
     });
@@ -250,30 +253,30 @@ const SWITCHING: &[u8] =
 
 #[test]
 fn servers_that_never_answer_never_stop_or_vanish_do_not_hang_it() {
-    let silent = broken::serve(|stream| {
+    let silent = serve(|stream| {
         thread::sleep(Duration::from_secs(600));
         drop(stream);
     });
     check(&format!("ws://{silent}/ --timeout 300ms"), 1, &["no answer within 300ms"]);
-    let endless = broken::serve(|mut stream| while stream.write_all(&[b'x'; 4096]).is_ok() {});
+    let endless = serve(|mut stream| while stream.write_all(&[b'x'; 4096]).is_ok() {});
     check(&format!("ws://{endless}/ --timeout 300ms"), 1, &["an answer without an end"]);
     let only = "--timeout 1s --only ping,lengths,utf8-invalid,many-frames,close,after-close";
-    let mute = broken::serve(|mut stream| {
+    let mute = serve(|mut stream| {
         let _ = stream.write_all(SWITCHING);
         while stream.read(&mut [0; 4096]).is_ok_and(|count| count > 0) {}
     });
     check(&format!("ws://{mute}/ {only}"), 3, &["no answer within 1s"]);
-    let flood = broken::serve(|mut stream| {
+    let flood = serve(|mut stream| {
         let _ = stream.write_all(SWITCHING);
         while stream.write_all(&[0x89, 0x00].repeat(1000)).is_ok() {}
     });
     check(&format!("ws://{flood}/ {only}"), 3, &["FAIL"]);
-    let vanishing = broken::serve(|mut stream| {
+    let vanishing = serve(|mut stream| {
         let _ = stream.read(&mut [0; 4096]);
         let _ = stream.write_all(SWITCHING);
     });
     check(&format!("ws://{vanishing}/ {only}"), 3, &["without a Close"]);
-    let giant = broken::serve(|mut stream| {
+    let giant = serve(|mut stream| {
         let _ = stream.write_all(SWITCHING);
         let _ = stream.write_all(&[0x82, 0x7F, 0x7F, 0, 0, 0, 0, 0, 0, 0]);
         while stream.read(&mut [0; 4096]).is_ok_and(|count| count > 0) {}

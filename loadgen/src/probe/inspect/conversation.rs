@@ -5,6 +5,7 @@ use super::input::{self, Input};
 use super::picture::{Direction, Style};
 use super::receiving::Receiving;
 use crate::args::{Action, Close, InspectOptions};
+use crate::probe::answer::shown;
 use crate::probe::deflate::Deflater;
 use crate::probe::frame::{BINARY, CLOSE, CONTINUATION, Frame, PING, PONG, RSV1, TEXT};
 use crate::probe::meaning::CloseBody;
@@ -191,7 +192,7 @@ impl Conversation<'_> {
                 Ok(None) => return Ok(()),
                 Err(length) => {
                     self.buffer.clear();
-                    self.fail(1009, &format!("a frame of {length} bytes is announced"))?;
+                    self.fail(&[(1009, format!("a frame of {length} bytes is announced"))])?;
                     self.stage = Stage::Ended;
                     return Ok(());
                 }
@@ -208,9 +209,7 @@ impl Conversation<'_> {
             self.note(Tone::Strong, &message.text(self.receiving.messages, self.style.bytes_max))?;
         }
         let right = brought.faults.is_empty();
-        for (code, why) in brought.faults {
-            self.fail(code, &why)?;
-        }
+        self.fail(&brought.faults)?;
         match frame.opcode {
             PING if right && self.stage == Stage::Open => self.send(Frame::new(PONG, &frame.payload)),
             PONG => self.pong(&frame.payload),
@@ -243,13 +242,17 @@ impl Conversation<'_> {
         }
     }
 
-    /// Says what is wrong and closes (section 7.1.7).
-    fn fail(&mut self, code: u16, why: &str) -> io::Result<()> {
-        self.fault(why)?;
-        if self.stage == Stage::Open {
-            self.close(&Close { code, reason: String::new() })?;
+    /// Says what is wrong and closes with the first code (section 7.1.7).
+    fn fail(&mut self, faults: &[(u16, String)]) -> io::Result<()> {
+        for (_, why) in faults {
+            self.fault(why)?;
         }
-        Ok(())
+        match faults.first() {
+            Some((code, _)) if self.stage == Stage::Open => {
+                self.close(&Close { code: *code, reason: String::new() })
+            }
+            _ => Ok(()),
+        }
     }
 
     fn fault(&mut self, why: &str) -> io::Result<()> {
@@ -260,6 +263,10 @@ impl Conversation<'_> {
     fn ended(&mut self, error: Option<io::Error>) -> io::Result<()> {
         let clean = self.stage == Stage::Both;
         self.stage = Stage::Ended;
+        if !self.buffer.is_empty() {
+            let (count, begun) = (self.buffer.len(), shown(&self.buffer));
+            self.note(Tone::Notable, &format!("\n<- the beginning of a frame, {count} bytes: {begun}"))?;
+        }
         let how = match (error, clean) {
             (None, true) => "the server ended TCP: closed cleanly (7.1.4)".into(),
             (None, false) => "the server ended TCP without a Close: an API reports 1006 (7.1.5)".into(),
@@ -277,11 +284,10 @@ impl Conversation<'_> {
         let messages = self.receiving.messages;
         let right = match faults {
             0 => String::from("nothing wrong"),
-            1 => "1 fault of the server".into(),
-            faults => format!("{faults} faults of the server"),
+            faults => format!("{} of the server", counted(faults, "fault")),
         };
-        let sent = format!("{frames_sent} frames sent ({messages_sent} messages)");
-        let received = format!("{frames_received} received ({messages} messages)");
+        let sent = format!("{} sent ({})", counted(frames_sent, "frame"), counted(messages_sent, "message"));
+        let received = format!("{frames_received} received ({})", counted(messages, "message"));
         self.note(Tone::Strong, &format!("\n{sent}, {received}: {right}"))
     }
 
@@ -296,4 +302,8 @@ impl Conversation<'_> {
         self.out.write_all(text.as_bytes())?;
         self.out.flush()
     }
+}
+
+fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

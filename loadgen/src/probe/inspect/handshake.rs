@@ -109,7 +109,8 @@ impl Judge<'_> {
         if value == expected {
             self.say(text, &format!("right: it is {how}"));
         } else {
-            self.wrong(text, &format!("expected {expected}, {how}"));
+            self.wrong(text, &format!("expected {expected}"));
+            explained_more(&mut self.out, &how, self.style);
         }
     }
 
@@ -193,6 +194,11 @@ fn explained(out: &mut String, text: &str, what: &str, tone: Tone, style: Style)
         out,
         format_args!("   {}\n       {}", style.paint.tone(Tone::Strong, text), style.paint.tone(tone, what)),
     );
+}
+
+/// One more line of an explanation.
+fn explained_more(out: &mut String, what: &str, style: Style) {
+    line(out, format_args!("       {}", style.paint.tone(Tone::Faint, what)));
 }
 
 #[cfg(test)]

@@ -5,9 +5,9 @@ mod compression;
 mod opening;
 mod session;
 
+use crate::serve::serve;
 use std::io::Read;
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::thread;
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// What is wrong with the server.
@@ -45,20 +45,6 @@ pub(crate) fn start(fault: Fault) -> SocketAddr {
         let Some(opened) = opening::answer(&mut stream, fault) else { return };
         session::Session::new(stream, fault, opened).run();
     })
-}
-
-/// Does this with each connection, each in a thread of its own.
-pub(crate) fn serve(handle: impl Fn(TcpStream) + Copy + Send + 'static) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let stream = stream.unwrap();
-            stream.set_nodelay(true).unwrap();
-            thread::spawn(move || handle(stream));
-        }
-    });
-    address
 }
 
 /// Ends a connection so that all that was sent arrives: closing with unread bytes would reset it.
