@@ -2,8 +2,8 @@
 
 use crate::args::Common;
 use crate::failure::Failure;
+use crate::model::{Closing, Opening, Report};
 use crate::pace::{Pace, wait_for};
-use crate::report::{Closing, Opening};
 use crate::target::Target;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -125,6 +125,11 @@ impl<'a> Fleet<'a> {
         Ok(Self { client, target, common, connections, roster: Arc::default() })
     }
 
+    /// The engine, to have drivers run on its shards and to look at their figures.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// How many shards there are.
     pub(crate) fn shards(&self) -> usize {
         self.client.shards()
@@ -138,6 +143,21 @@ impl<'a> Fleet<'a> {
     pub(crate) fn open<H: Handler + Send>(
         &self,
         make: impl Fn(Member, usize) -> H,
+    ) -> Result<Opening, Failure> {
+        self.open_with(|member, shard| {
+            let handler = make(member, shard);
+            move || handler
+        })
+    }
+
+    /// As [`open`](Self::open), with handlers that are made on their shards, where they may share what belongs to
+    /// the thread.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub(crate) fn open_with<H: Handler, F: FnOnce() -> H + Send + 'static>(
+        &self,
+        make: impl Fn(Member, usize) -> F,
     ) -> Result<Opening, Failure> {
         let began = Instant::now();
         self.connect(0, &make)?;
@@ -156,7 +176,8 @@ impl<'a> Fleet<'a> {
         }
         self.await_settled(self.connections);
         let opened = self.roster.opened.load(Ordering::Acquire);
-        Ok(Opening { asked: self.connections, opened, seconds: began.elapsed().as_secs_f64() })
+        let seconds = began.elapsed().as_secs_f64();
+        Ok(Opening::new(u64::from(self.connections), u64::from(opened), seconds))
     }
 
     /// What was opened, in the order of opening: each connection's number and the way to reach it.
@@ -184,6 +205,29 @@ impl<'a> Fleet<'a> {
         lock(&self.roster.failures).clone()
     }
 
+    /// Writes down how the connections came and went, and closes them.
+    ///
+    /// # Errors
+    /// A shard was lost.
+    pub(crate) fn account(self, opening: Opening, report: &mut Report) -> Result<(), Failure> {
+        report.shards = self.shards();
+        report.sources = self.common.sources;
+        report.opening = opening;
+        report.errors = self.failures().into_iter().map(|(text, count)| (text, u64::from(count))).collect();
+        report.warnings.extend(self.port_warning());
+        let lost = u64::from(self.lost());
+        report.counts.insert(String::from("connections_lost"), lost);
+        for (count, what) in
+            [(opening.asked - opening.opened, "connections were not opened"), (lost, "connections were lost")]
+        {
+            if count > 0 {
+                report.not_met(format!("{count} {what}"));
+            }
+        }
+        report.closing = self.close()?;
+        Ok(())
+    }
+
     /// Closes all connections in order.
     ///
     /// # Errors
@@ -191,17 +235,17 @@ impl<'a> Fleet<'a> {
     pub(crate) fn close(self) -> Result<Closing, Failure> {
         let window = Duration::from_secs_f64(f64::from(self.alive()) / f64::from(CLOSE_RATE));
         let report = self.client.stop(Drain { window, deadline: window + CLOSE_TIMEOUT })?;
-        Ok(Closing { in_order: report.closed, cut_off: report.cut_off })
+        Ok(Closing { in_order: report.closed as u64, cut_off: report.cut_off as u64 })
     }
 
-    fn connect<H: Handler + Send>(
+    fn connect<H: Handler, F: FnOnce() -> H + Send + 'static>(
         &self,
         number: u32,
-        make: &impl Fn(Member, usize) -> H,
+        make: &impl Fn(Member, usize) -> F,
     ) -> Result<(), Failure> {
         let shard = number as usize % self.shards();
         let member = Member { number, roster: Arc::clone(&self.roster) };
-        self.client.connect(&self.target.options(number, shard), make(member, shard))?;
+        self.client.connect_with(&self.target.options(number, shard), make(member, shard))?;
         Ok(())
     }
 

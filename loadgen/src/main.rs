@@ -4,9 +4,12 @@
 //!   args       the command line, one file for each subcommand
 //!   target     what is connected to, and from which addresses
 //!   fleet      opens the connections of a run and keeps account of them
+//!   limits     of this machine, of this program and of servers
 //!   load       the workloads: a handler for each connection, phases, a result
+//!   model      what a run has to say: the report as data
 //!   measure    what was measured, and whether the generator was the limit
-//!   report     the result as text and as JSON, and whether it was met
+//!   threshold  requirements such as `p99<10ms`
+//!   report     what is written: text, JSON and other forms
 //!   probe      `conform` and `inspect`: one connection at a time, without the engine
 //! ```
 //!
@@ -14,20 +17,27 @@
 //! `load::echo`: a workload is a handler, and a function that walks through its phases.
 
 mod args;
+mod clock;
+mod environment;
 mod failure;
 mod fleet;
+mod limits;
 mod load;
 mod measure;
+#[allow(dead_code, unused_imports, reason = "workloads move to this model one by one")]
+mod model;
 mod pace;
 mod probe;
 mod report;
 mod target;
+#[allow(dead_code, reason = "workloads begin to use it one by one")]
+mod threshold;
 mod units;
 
 use args::{Arguments, Command, Common};
 use clap::Parser;
 use failure::Failure;
-use report::{Report, Verdict};
+use model::{Report, Verdict};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -43,18 +53,16 @@ fn main() -> ExitCode {
 /// Does what was asked for.
 fn run(command: &Command) -> Result<Verdict, Failure> {
     match command {
-        Command::Echo(options) => finish(&options.common, &load::echo::run(options)?),
-        Command::Idle(options) => finish(&options.common, &load::idle::run(options)?),
+        Command::Echo(options) => finish(&options.common, load::echo::run(options)?),
+        Command::Idle(options) => finish(&options.common, load::idle::run(options)?),
+        Command::Doctor(options) => limits::doctor::run(options),
+        Command::Report(options) => report::show(options),
         Command::Conform(options) => probe::conform::run(options),
         Command::Inspect(options) => probe::inspect::run(options),
     }
 }
 
-/// Reports: text on standard output, and JSON where asked for.
-fn finish(common: &Common, report: &Report) -> Result<Verdict, Failure> {
-    print!("{report}");
-    if let Some(path) = &common.json {
-        report.write_json(path)?;
-    }
-    Ok(report.verdict)
+/// Holds the report of a workload against its thresholds and writes it.
+fn finish(common: &Common, mut report: Report) -> Result<Verdict, Failure> {
+    report::finish(&mut report, &common.output)
 }

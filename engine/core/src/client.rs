@@ -1,7 +1,9 @@
 //! Opening connections from shards of one's own.
 
 use crate::cluster::Cluster;
+use crate::driver::Driver;
 use crate::error::Error;
+use crate::figures::Observer;
 use crate::handler::Handler;
 use crate::route::Routes;
 use crate::running::{Drain, DrainReport, Running};
@@ -180,14 +182,41 @@ impl Client {
     /// # Errors
     /// The environment's fault: the host has no address.
     pub fn connect(&self, options: &ConnectOptions, handler: impl Handler + Send) -> Result<(), Error> {
+        self.connect_with(options, move || handler)
+    }
+
+    /// As [`connect`](Self::connect), with a handler that is made on its shard, in the moment in which the
+    /// connection opens or fails: it may share what belongs to that thread, such as an [`Rc`](std::rc::Rc).
+    ///
+    /// # Errors
+    /// The environment's fault: the host has no address.
+    pub fn connect_with<H: Handler>(
+        &self,
+        options: &ConnectOptions,
+        make: impl FnOnce() -> H + Send + 'static,
+    ) -> Result<(), Error> {
         let to = options.resolve()?;
         let handshake = options.handshake()?;
         let request = self.requests.fetch_add(1, Ordering::Relaxed);
         let shard = options.shard.unwrap_or(request as usize) % self.shards();
         let connect = Connect { request, to, from: options.from };
-        let opening = Box::new(Opening { handshake, handler: Box::new(move || Box::new(handler)) });
+        let opening = Box::new(Opening { handshake, handler: Box::new(move || Box::new(make())) });
         self.running.cluster.send(shard, Command::Connect { connect, opening });
         Ok(())
+    }
+
+    /// Has a driver made on a shard, and called in each of its turns from then on.
+    ///
+    /// # Panics
+    /// When there is no such shard.
+    pub fn drive<D: Driver>(&self, shard: usize, make: impl FnOnce() -> D + Send + 'static) {
+        assert!(shard < self.shards(), "shard {shard} of {}", self.shards());
+        self.running.cluster.send(shard, Command::Drive(Box::new(move || Box::new(make()))));
+    }
+
+    /// What is going on.
+    pub fn observer(&self) -> Observer {
+        self.running.observer()
     }
 
     /// Closes all connections with 1001 and ends the shards.

@@ -22,7 +22,7 @@
 //! * A [`Handler`] is the state of one connection; it lives on one shard and is never called from two
 //!   threads. What it may do is [`Conn`]; [`Remote`] reaches a connection from any thread; a
 //!   [`Topic`] reaches all its subscribers, and keeps messages for those that come later.
-//! * [`Client`] opens connections on shards of the same kind.
+//! * [`Client`] opens connections on shards of the same kind; a [`Driver`] there sends at times of its own.
 //!
 //! What a shard is, and what happens in one turn of its loop, is drawn in `docs/architecture.md`.
 
@@ -32,6 +32,7 @@ mod address;
 mod client;
 mod cluster;
 mod conn;
+mod driver;
 mod error;
 mod figures;
 mod flow;
@@ -51,6 +52,7 @@ mod upgrade;
 pub use client::{Client, ConnectOptions, OpenFailure};
 pub use cluster::ConnectionId;
 pub use conn::{Conn, Sent};
+pub use driver::{Again, Driver, Turn};
 pub use error::Error;
 pub use figures::{Observer, ShardFigures, Slow, TopicFigures};
 pub use handler::{Closed, Handler};
@@ -67,6 +69,7 @@ pub use topic::{
 };
 pub use upgrade::{Answer, Deferred, Upgrade};
 
+pub use wsring_io::Time;
 pub use wsring_proto::handshake::Agreement;
 pub use wsring_proto::handshake::Url;
 pub use wsring_proto::http::{Request, Response};

@@ -1,14 +1,13 @@
 //! What several subcommands have in common.
 
+use super::OutputOptions;
 use crate::units::time;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
-use std::path::PathBuf;
 use std::time::Duration;
-use wsring::Kind;
 
 /// What all workloads have in common.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Common {
     /// What to connect to: a URL such as ws://127.0.0.1:8080/echo
     pub(crate) url: String,
@@ -29,9 +28,8 @@ pub(crate) struct Common {
     /// Bind shards to cores, the first to this one.
     #[arg(long, value_name = "CORE")]
     pub(crate) pin: Option<usize>,
-    /// Also write the report to this file, as JSON.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) json: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
 }
 
 /// Type of messages.
@@ -42,13 +40,17 @@ pub(crate) enum KindChoice {
     Binary,
     /// Random letters and digits.
     Text,
+    /// As {"id":"...","data":"..."}.
+    Json,
 }
 
-impl From<KindChoice> for Kind {
-    fn from(choice: KindChoice) -> Self {
-        match choice {
-            KindChoice::Binary => Self::Binary,
-            KindChoice::Text => Self::Text,
+impl KindChoice {
+    /// As it is written.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Binary => "binary",
+            Self::Text => "text",
+            Self::Json => "json",
         }
     }
 }

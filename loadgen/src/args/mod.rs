@@ -2,16 +2,23 @@
 
 mod common;
 mod conform;
+mod doctor;
 mod echo;
 mod idle;
 mod inspect;
+pub(crate) mod load;
+mod output;
+mod report;
 mod server;
 
 pub(crate) use common::{Common, KindChoice};
 pub(crate) use conform::ConformOptions;
+pub(crate) use doctor::DoctorOptions;
 pub(crate) use echo::EchoOptions;
 pub(crate) use idle::IdleOptions;
 pub(crate) use inspect::{Action, Close, InspectOptions, close, control, hex};
+pub(crate) use output::OutputOptions;
+pub(crate) use report::ReportOptions;
 pub(crate) use server::ServerOptions;
 
 use clap::{Parser, Subcommand};
@@ -30,12 +37,17 @@ pub(crate) struct Arguments {
 
 /// What to do: workloads first, then what is asked about servers, this machine and reports.
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one in a process")]
 pub(crate) enum Command {
-    /// Send messages to an echo server and measure the round trips, as a closed loop: each echo is
-    /// answered with the next message. Every echo is verified.
+    /// Send messages to an echo server and measure how long the answers take, as a closed loop or at a rate. Every
+    /// answer is verified.
     Echo(EchoOptions),
     /// Open many connections and hold them, answering pings.
     Idle(IdleOptions),
+    /// Check whether this machine can hold so many connections, and say what mends it.
+    Doctor(DoctorOptions),
+    /// Show reports that were written with --json, and write one of them in any other form.
+    Report(ReportOptions),
     /// Ask a server some fifty questions about RFC 6455, and RFC 7692 where it accepts compression: what
     /// was sent, what the RFC demands, and what the server did.
     Conform(ConformOptions),

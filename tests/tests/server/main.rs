@@ -5,6 +5,7 @@
 mod client;
 mod deferred;
 mod drain;
+mod driver;
 mod errors;
 mod fragments;
 mod handshake;

@@ -43,6 +43,7 @@ impl<I: Io> Shard<I> {
             Command::Published(log) => self.local.fanout.published(&log, self.local.shard),
             Command::Reschedule(socket) => self.reschedule(socket),
             Command::Connect { connect, opening } => self.connect(connect, opening),
+            Command::Drive(make) => self.drivers.add(make),
             Command::AcceptResume => self.resume_accept(),
             Command::Drain(drain) => self.begin_drain(drain),
         }

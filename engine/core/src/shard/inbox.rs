@@ -2,6 +2,7 @@
 
 use crate::CloseCode;
 use crate::client::Opening;
+use crate::driver::Driver;
 use crate::running::Drain;
 use crate::topic::log::Log;
 use crate::upgrade::Decision;
@@ -25,6 +26,8 @@ pub(crate) enum Command {
     Reschedule(Socket),
     /// Open a connection.
     Connect { connect: Connect, opening: Box<Opening> },
+    /// Make a driver and call it in every turn.
+    Drive(Box<dyn FnOnce() -> Box<dyn Driver> + Send>),
     /// There is room again in some table.
     AcceptResume,
     /// End everything in order.

@@ -5,6 +5,7 @@
 //!          act on each                     protocol, handlers; output gathers per connection
 //!          read the inbox                  other threads: decisions, publishes, connects, drain
 //!          run what is due                 pings, timeouts
+//!          drive                           what a client sends at times of its own
 //!          fan out                         what was published, straight from the logs
 //!          flush                           one send per connection that has output
 //! ```
@@ -17,6 +18,7 @@ mod accept;
 mod address;
 mod commands;
 mod drain;
+mod drive;
 mod due;
 mod ending;
 mod fanout;
@@ -52,6 +54,7 @@ use crate::running::DrainReport;
 use crate::settings::Settings;
 use accept::Accept;
 use drain::Draining;
+use drive::Drivers;
 use fanout::{Fanout, Rest};
 use hashbrown::HashMap;
 use output::Outputs;
@@ -96,6 +99,7 @@ pub struct Shard<I: Io> {
     /// When accepting is tried again after a shortage.
     accept_again: Option<Time>,
     draining: Option<Draining>,
+    drivers: Drivers,
     completions: Vec<Completion>,
     commands: Vec<Command>,
     due: Vec<u32>,
@@ -144,6 +148,7 @@ impl<I: Io> Shard<I> {
             accept: if start.accepts { Accept::Paused } else { Accept::Never },
             accept_again: None,
             draining: None,
+            drivers: Drivers::default(),
             completions: Vec::new(),
             commands: Vec::new(),
             due: Vec::new(),
@@ -177,6 +182,7 @@ impl<I: Io> Shard<I> {
         let deadline = earliest(deadline, self.local.fanout.gathers_until());
         let deadline = if self.local.fanout.is_pressing() { Some(self.local.now) } else { deadline };
         let deadline = earliest(deadline, self.openings_due.front().map(|(due, _)| *due));
+        let deadline = earliest(deadline, self.drivers.next);
         let mut completions = std::mem::take(&mut self.completions);
         self.io.turn(deadline, &mut completions)?;
         self.local.now = self.io.now();
@@ -201,6 +207,7 @@ impl<I: Io> Shard<I> {
         }
         self.drain_on();
         self.upkeep_on();
+        self.drive();
         self.read_own_commands();
         self.fan_out();
         self.flush();

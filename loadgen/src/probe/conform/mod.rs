@@ -30,7 +30,7 @@ use super::paint::Paint;
 use super::target::Target;
 use crate::args::ConformOptions;
 use crate::failure::Failure;
-use crate::report::Verdict as Met;
+use crate::model::Verdict as Met;
 use bench::Bench;
 use outcome::{Outcome, Verdict};
 use probe::{ECHO, PARTS, Probe, is_meant};

@@ -21,7 +21,7 @@ use super::request::Request;
 use super::target::Target;
 use crate::args::InspectOptions;
 use crate::failure::Failure;
-use crate::report::Verdict as Met;
+use crate::model::Verdict as Met;
 use conversation::{Conversation, Counts, Stage};
 use feed::Feed;
 use handshake::Explained;
