@@ -1,6 +1,6 @@
 //! The options of `conform`.
 
-use super::ServerOptions;
+use super::PeerOptions;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ pub(crate) struct ConformOptions {
     #[arg(required_unless_present = "list")]
     pub(crate) url: Option<String>,
     #[command(flatten)]
-    pub(crate) server: ServerOptions,
+    pub(crate) peer: PeerOptions,
     /// The server does something else than send messages back: leave out what needs an echo.
     #[arg(long)]
     pub(crate) no_echo: bool,

@@ -1,6 +1,6 @@
 //! The options of `inspect`.
 
-use super::ServerOptions;
+use super::PeerOptions;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
 /// Durations are written as in 30s, 500ms, 2m. Without --send, --send-hex and --ping, lines from standard
@@ -12,7 +12,7 @@ pub(crate) struct InspectOptions {
     /// The server, as ws://HOST:PORT/PATH (TLS, wss://, is not spoken yet)
     pub(crate) url: String,
     #[command(flatten)]
-    pub(crate) server: ServerOptions,
+    pub(crate) peer: PeerOptions,
     #[command(flatten)]
     pub(crate) script: Script,
     /// Send each message in so many frames.

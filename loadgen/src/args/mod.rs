@@ -8,8 +8,8 @@ mod idle;
 mod inspect;
 pub(crate) mod load;
 mod output;
+mod peer;
 mod report;
-mod server;
 
 pub(crate) use common::{Common, KindChoice};
 pub(crate) use conform::ConformOptions;
@@ -18,8 +18,8 @@ pub(crate) use echo::EchoOptions;
 pub(crate) use idle::IdleOptions;
 pub(crate) use inspect::{Action, Close, InspectOptions, close, control, hex};
 pub(crate) use output::OutputOptions;
+pub(crate) use peer::PeerOptions;
 pub(crate) use report::ReportOptions;
-pub(crate) use server::ServerOptions;
 
 use clap::{Parser, Subcommand};
 
@@ -48,7 +48,7 @@ pub(crate) enum Command {
     Doctor(DoctorOptions),
     /// Show reports that were written with --json, and write one of them in any other form.
     Report(ReportOptions),
-    /// Ask a server some fifty questions about RFC 6455, and RFC 7692 where it accepts compression: what
+    /// Ask a server some sixty questions about RFC 6455, and RFC 7692 where it accepts compression: what
     /// was sent, what the RFC demands, and what the server did.
     Conform(ConformOptions),
     /// Show the opening handshake header by header, and frames byte by byte, in both directions.

@@ -1,7 +1,7 @@
 //! The server that is asked: where it is, and how long it is waited for.
 
 use super::request::Request;
-use crate::args::ServerOptions;
+use crate::args::PeerOptions;
 use crate::failure::Failure;
 use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
@@ -25,7 +25,7 @@ impl Target {
     /// # Errors
     /// The caller's fault: no WebSocket URL, one with TLS, or something that is no header. The
     /// environment's: the host has no address.
-    pub(super) fn new(url: &str, options: &ServerOptions) -> Result<Self, Failure> {
+    pub(super) fn new(url: &str, options: &PeerOptions) -> Result<Self, Failure> {
         let url: Url = url.parse().map_err(|error| Failure::Usage(format!("{error}")))?;
         if url.scheme() == Scheme::Wss {
             return Err(Failure::Usage(format!(

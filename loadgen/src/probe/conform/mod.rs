@@ -1,4 +1,4 @@
-//! `conform`: some fifty questions to a server about RFC 6455, and RFC 7692 where it offers compression.
+//! `conform`: some sixty questions to a server about RFC 6455, and RFC 7692 where it offers compression.
 //!
 //! ```text
 //!   probe      what a probe is, and the list of all
@@ -48,7 +48,7 @@ pub(crate) fn run(options: &ConformOptions) -> Result<Met, Failure> {
         print!("{}", report::list(&chosen));
         return Ok(Met::Met);
     }
-    let target = Target::new(options.url.as_deref().unwrap_or_default(), &options.server)?;
+    let target = Target::new(options.url.as_deref().unwrap_or_default(), &options.peer)?;
     let bench = Bench { target, echo: !options.no_echo };
     let (server, deflate) = first_look(&bench)?;
     let findings = probe_all(&bench, deflate, &chosen);

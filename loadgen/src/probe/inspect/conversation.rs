@@ -117,7 +117,7 @@ impl Conversation<'_> {
     }
 
     fn patience(&self) -> Duration {
-        self.options.server.timeout
+        self.options.peer.timeout
     }
 
     fn input(&mut self, line: &str) -> io::Result<()> {

@@ -37,7 +37,7 @@ use wsring_proto::Masking;
 /// The caller's fault: no URL of a server without TLS, or no subprotocol. The server's: it did not open a
 /// WebSocket, or not rightly. The environment's: it is not reached, or the output cannot be written.
 pub(crate) fn run(options: &InspectOptions) -> Result<Met, Failure> {
-    let target = Target::new(&options.url, &options.server)?;
+    let target = Target::new(&options.url, &options.peer)?;
     let mut keys = Masking::new(seed(options.seed).map_err(|error| target.failure(error))?);
     let request = opening(&target, options, &mut keys)?;
     let mut stream = target.connect().map_err(|error| target.failure(error))?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// What `conform` and `inspect` have in common.
 #[derive(Debug, Args)]
-pub(crate) struct ServerOptions {
+pub(crate) struct PeerOptions {
     /// A header for every opening handshake, as 'Cookie: session=1'; may be given several times.
     #[arg(long = "header", value_name = "NAME: VALUE")]
     pub(crate) headers: Vec<String>,
