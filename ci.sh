@@ -8,8 +8,9 @@
 #   lint          clippy and rustdoc have nothing to say
 #   test          unit, property, black-box and layout tests, and the examples in the documentation
 #   loom          every interleaving of the memory that shards share
-#   conformance   Autobahn against server and client role; Python, Node and raw sockets against the server;
-#                 50,000 live connections where a process may have 20,000 open files
+#   conformance   Autobahn against server and client role; Python, Node and raw sockets against the server; `wsload
+#                 conform` on servers of three libraries; 50,000 live connections where a process may have 20,000 open
+#                 files
 #   browser       headless Chromium on the server's page
 #   sim           whole servers in the seeded simulation, with fresh seeds
 #   bench-smoke   every benchmark once, with its answer checked; its figures mean nothing
@@ -131,7 +132,7 @@ step_conformance() {
   "${autobahn[@]}" server --url "ws://127.0.0.1:$SERVER_PORT/echo" --cases core --jobs 2 --chop 7
   "${autobahn[@]}" client --command "$BIN/echo-client {url}" --cases quick --jobs 2
   python3 tests/clients/run.py --url "http://127.0.0.1:$SERVER_PORT" \
-    --testee "http://127.0.0.1:$TESTEE_PORT" --pid "${PIDS[server]}"
+    --testee "http://127.0.0.1:$TESTEE_PORT" --pid "${PIDS[server]}" --wsload "$BIN/wsload"
   stop_in_order server
   hold_a_crowd
 }

@@ -10,6 +10,7 @@
 //!   measure    what was measured, and whether the generator was the limit
 //!   threshold  requirements such as `p99<10ms`
 //!   report     what is written: text, JSON and other forms
+//!   probe      `conform` and `inspect`: one connection at a time, without the engine
 //! ```
 //!
 //! It runs on the engine's own client, one thread and one ring per shard. Read `fleet` first, then
@@ -26,6 +27,7 @@ mod measure;
 #[allow(dead_code, unused_imports, reason = "workloads move to this model one by one")]
 mod model;
 mod pace;
+mod probe;
 mod report;
 mod target;
 #[allow(dead_code, reason = "workloads begin to use it one by one")]
@@ -56,6 +58,8 @@ fn run(command: &Command) -> Result<Verdict, Failure> {
         Command::Idle(options) => finish(&options.common, load::idle::run(options)?),
         Command::Doctor(options) => limits::doctor::run(options),
         Command::Report(options) => report::show(options),
+        Command::Conform(options) => probe::conform::run(options),
+        Command::Inspect(options) => probe::inspect::run(options),
     }
 }
 

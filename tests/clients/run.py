@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Runs the independent clients against a server, and adds up what they say.
 
-  run.py --url http://127.0.0.1:8080 [--testee http://127.0.0.1:8081] [--pid PID] [NAME ...]
+  run.py --url http://127.0.0.1:8080 [--testee http://127.0.0.1:8081] [--pid PID] [--wsload PROGRAM] [NAME ...]
 
-NAMES: python node push push-node protocol handshake mutations attacks; all of them when none is given. `attacks` needs the server's
-PID. Python's `websockets` and Node's `ws` are installed on first use. Exits 0 when everything passed.
+NAMES: python node push push-node protocol handshake mutations attacks conform; all of them when none is given. `attacks` needs the
+server's PID, `conform` the program `wsload`, which it also runs against echo servers of both libraries. Python's `websockets` and
+Node's `ws` are installed on first use. Exits 0 when everything passed.
 """
 
 import argparse
@@ -24,6 +25,7 @@ def main():
     parser.add_argument("--url", required=True, help="the server, as http://HOST:PORT")
     parser.add_argument("--testee", help="the test server with the routes /close, /protocol, /reject")
     parser.add_argument("--pid", help="the server's process, to see what it uses")
+    parser.add_argument("--wsload", help="the program `wsload`, for `conform`")
     parser.add_argument("names", nargs="*", metavar="NAME", help="which clients to run")
     options = parser.parse_args()
     programs = commands(options)
@@ -46,6 +48,7 @@ def commands(options):
     url = ["--url", options.url]
     testee = ["--testee", options.testee] if options.testee else []
     pid = ["--pid", options.pid] if options.pid else []
+    conform = [PYTHON, HERE / "conform.py", *url, "--wsload", options.wsload]
     return {
         "python": [PYTHON, HERE / "library.py", *url, *testee],
         "node": ["node", HERE / "library.mjs", *url, *testee],
@@ -55,6 +58,7 @@ def commands(options):
         "handshake": [sys.executable, HERE / "handshake.py", *url],
         "mutations": [sys.executable, HERE / "mutations.py", *url, *pid],
         "attacks": [sys.executable, HERE / "attacks.py", *url, *pid],
+        **({"conform": conform} if options.wsload else {}),
     }
 
 
@@ -75,11 +79,11 @@ def run(name, command):
 
 def ensure_installed(name):
     """Installs the library that the client is made of, unless it is there in the version that is asked for."""
-    if name in ("python", "push"):
+    if name in ("python", "push", "conform"):
         install(HERE / "requirements.txt", PYTHON, [
             [sys.executable, "-m", "venv", "--clear", CACHE / "venv"],
             [PYTHON, "-m", "pip", "--disable-pip-version-check", "-q", "install", "-r", HERE / "requirements.txt"]])
-    elif name in ("node", "push-node"):
+    if name in ("node", "push-node", "conform"):
         install(HERE / "package-lock.json", HERE / "node_modules", [["npm", "ci", "--silent", "--prefix", HERE]])
 
 

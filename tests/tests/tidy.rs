@@ -24,7 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("engine/io", &[]),
     ("engine/core", &["wsring-proto", "wsring-io"]),
     ("engine/push", &["wsring"]),
-    ("loadgen", &["wsring"]),
+    ("loadgen", &["wsring", "wsring-proto"]),
     ("benches", &["wsring", "wsring-proto", "wsring-io", "wsring-tests", "wsring-benches"]),
     ("tests", &["wsring", "wsring-proto", "wsring-io"]),
 ];

@@ -1,20 +1,26 @@
 //! The command line: one file for each subcommand, and one for what several have in common.
 
 mod common;
+mod conform;
 mod doctor;
 mod echo;
 mod fanout;
 mod idle;
+mod inspect;
 pub(crate) mod load;
 mod output;
+mod peer;
 mod report;
 
 pub(crate) use common::{Common, KindChoice};
+pub(crate) use conform::ConformOptions;
 pub(crate) use doctor::DoctorOptions;
 pub(crate) use echo::EchoOptions;
 pub(crate) use fanout::{FanoutOptions, Way};
 pub(crate) use idle::IdleOptions;
+pub(crate) use inspect::{Action, Close, InspectOptions, close, control, hex};
 pub(crate) use output::OutputOptions;
+pub(crate) use peer::PeerOptions;
 pub(crate) use report::ReportOptions;
 
 use clap::{Parser, Subcommand};
@@ -46,6 +52,11 @@ pub(crate) enum Command {
     Doctor(DoctorOptions),
     /// Show reports that were written with --json, and write one of them in any other form.
     Report(ReportOptions),
+    /// Ask a server some sixty questions about RFC 6455, and RFC 7692 where it accepts compression: what
+    /// was sent, what the RFC demands, and what the server did.
+    Conform(ConformOptions),
+    /// Show the opening handshake header by header, and frames byte by byte, in both directions.
+    Inspect(InspectOptions),
 }
 
 #[cfg(test)]
