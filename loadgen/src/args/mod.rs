@@ -1,10 +1,12 @@
 //! The command line: one file for each subcommand, and one for what several have in common.
 
 mod common;
+mod doctor;
 mod echo;
 mod idle;
 
 pub(crate) use common::{Common, KindChoice};
+pub(crate) use doctor::DoctorOptions;
 pub(crate) use echo::EchoOptions;
 pub(crate) use idle::IdleOptions;
 
@@ -30,6 +32,8 @@ pub(crate) enum Command {
     Echo(EchoOptions),
     /// Open many connections and hold them, answering pings.
     Idle(IdleOptions),
+    /// Check whether this machine can hold so many connections, and say what mends it.
+    Doctor(DoctorOptions),
 }
 
 #[cfg(test)]
