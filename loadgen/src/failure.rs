@@ -21,6 +21,9 @@ pub(crate) enum Failure {
     /// The engine did not start, or was lost.
     #[error(transparent)]
     Engine(#[from] wsring::Error),
+    /// A report that was read is not whole.
+    #[error("{0}")]
+    Damaged(String),
     /// The report could not be written.
     #[error("cannot write the report to {}: {cause}", path.display())]
     Report {

@@ -2,8 +2,8 @@
 
 use crate::args::Common;
 use crate::failure::Failure;
+use crate::model::{Closing, Opening, Report};
 use crate::pace::{Pace, wait_for};
-use crate::report::{Closing, Opening};
 use crate::target::Target;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -171,7 +171,8 @@ impl<'a> Fleet<'a> {
         }
         self.await_settled(self.connections);
         let opened = self.roster.opened.load(Ordering::Acquire);
-        Ok(Opening { asked: self.connections, opened, seconds: began.elapsed().as_secs_f64() })
+        let seconds = began.elapsed().as_secs_f64();
+        Ok(Opening::new(u64::from(self.connections), u64::from(opened), seconds))
     }
 
     /// What was opened, in the order of opening: each connection's number and the way to reach it.
@@ -199,6 +200,29 @@ impl<'a> Fleet<'a> {
         lock(&self.roster.failures).clone()
     }
 
+    /// Writes down how the connections came and went, and closes them.
+    ///
+    /// # Errors
+    /// A shard was lost.
+    pub(crate) fn account(self, opening: Opening, report: &mut Report) -> Result<(), Failure> {
+        report.shards = self.shards();
+        report.sources = self.common.sources;
+        report.opening = opening;
+        report.errors = self.failures().into_iter().map(|(text, count)| (text, u64::from(count))).collect();
+        report.warnings.extend(self.port_warning());
+        let lost = u64::from(self.lost());
+        report.counts.insert(String::from("lost"), lost);
+        for (count, what) in
+            [(opening.asked - opening.opened, "connections were not opened"), (lost, "connections were lost")]
+        {
+            if count > 0 {
+                report.not_met(format!("{count} {what}"));
+            }
+        }
+        report.closing = self.close()?;
+        Ok(())
+    }
+
     /// Closes all connections in order.
     ///
     /// # Errors
@@ -206,7 +230,7 @@ impl<'a> Fleet<'a> {
     pub(crate) fn close(self) -> Result<Closing, Failure> {
         let window = Duration::from_secs_f64(f64::from(self.alive()) / f64::from(CLOSE_RATE));
         let report = self.client.stop(Drain { window, deadline: window + CLOSE_TIMEOUT })?;
-        Ok(Closing { in_order: report.closed, cut_off: report.cut_off })
+        Ok(Closing { in_order: report.closed as u64, cut_off: report.cut_off as u64 })
     }
 
     fn connect<H: Handler, F: FnOnce() -> H + Send + 'static>(

@@ -9,13 +9,14 @@
 //!   model      what a run has to say: the report as data
 //!   measure    what was measured, and whether the generator was the limit
 //!   threshold  requirements such as `p99<10ms`
-//!   report     the result as text and as JSON, and whether it was met
+//!   report     what is written: text, JSON and other forms
 //! ```
 //!
 //! It runs on the engine's own client, one thread and one ring per shard. Read `fleet` first, then
 //! `load::echo`: a workload is a handler, and a function that walks through its phases.
 
 mod args;
+mod environment;
 mod failure;
 mod fleet;
 mod limits;
@@ -33,7 +34,7 @@ mod units;
 use args::{Arguments, Command, Common};
 use clap::Parser;
 use failure::Failure;
-use report::{Report, Verdict};
+use model::{Report, Verdict};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -49,17 +50,13 @@ fn main() -> ExitCode {
 /// Does what was asked for.
 fn run(command: &Command) -> Result<Verdict, Failure> {
     match command {
-        Command::Echo(options) => finish(&options.common, &load::echo::run(options)?),
-        Command::Idle(options) => finish(&options.common, &load::idle::run(options)?),
+        Command::Echo(options) => finish(&options.common, load::echo::run(options)?),
+        Command::Idle(options) => finish(&options.common, load::idle::run(options)?),
         Command::Doctor(options) => limits::doctor::run(options),
     }
 }
 
-/// Reports: text on standard output, and JSON where asked for.
-fn finish(common: &Common, report: &Report) -> Result<Verdict, Failure> {
-    print!("{report}");
-    if let Some(path) = &common.json {
-        report.write_json(path)?;
-    }
-    Ok(report.verdict)
+/// Holds the report of a workload against its thresholds and writes it.
+fn finish(common: &Common, mut report: Report) -> Result<Verdict, Failure> {
+    report::finish(&mut report, &common.output)
 }

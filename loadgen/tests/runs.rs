@@ -156,8 +156,8 @@ fn the_json_report_holds_what_the_text_says() {
     assert_eq!(report["verdict"], "met");
     assert_eq!(report["opening"]["opened"], 5);
     assert_eq!(report["closing"]["in_order"], 5);
-    let (messages, round_trip) = (&report["result"]["messages"], &report["result"]["round_trip"]);
-    assert!(messages.as_u64() > Some(0) && round_trip["p50"].as_f64() > Some(0.0), "{text}");
+    let (answered, response) = (&report["counts"]["answered"], &report["latencies"][0]);
+    assert!(answered.as_u64() > Some(0) && response["percentiles"]["p50"].as_u64() > Some(0), "{text}");
 
     let nowhere = Path::new("/nonexistent/report.json");
     let line = format!("idle ws://{at}/echo --connections 1 --hold 0 --json {}", nowhere.display());

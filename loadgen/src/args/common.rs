@@ -1,9 +1,9 @@
 //! What several subcommands have in common.
 
+use super::OutputOptions;
 use crate::units::time;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
-use std::path::PathBuf;
 use std::time::Duration;
 use wsring::Kind;
 
@@ -29,9 +29,8 @@ pub(crate) struct Common {
     /// Bind shards to cores, the first to this one.
     #[arg(long, value_name = "CORE")]
     pub(crate) pin: Option<usize>,
-    /// Also write the report to this file, as JSON.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) json: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
 }
 
 /// Type of messages.

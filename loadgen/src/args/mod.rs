@@ -4,11 +4,13 @@ mod common;
 mod doctor;
 mod echo;
 mod idle;
+mod output;
 
 pub(crate) use common::{Common, KindChoice};
 pub(crate) use doctor::DoctorOptions;
 pub(crate) use echo::EchoOptions;
 pub(crate) use idle::IdleOptions;
+pub(crate) use output::OutputOptions;
 
 use clap::{Parser, Subcommand};
 

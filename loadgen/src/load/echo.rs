@@ -15,13 +15,14 @@
 //! its shard, starts the loop and is not measured.
 
 use super::message::{Messages, Name};
-use crate::args::EchoOptions;
+use crate::args::{EchoOptions, KindChoice};
 use crate::failure::Failure;
 use crate::fleet::{Fleet, Member};
 use crate::measure::cpu::Reading;
 use crate::measure::meter::{self, Meter, Window};
+use crate::model::{Latency, Load, Model, Rates, Report};
 use crate::pace::{sleep_until, wait_for};
-use crate::report::{Detail, EchoResult, Latency, Report};
+use crate::report;
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -63,6 +64,7 @@ pub(crate) fn run(options: &EchoOptions) -> Result<Report, Failure> {
     if options.size > SIZE_MAX {
         return Err(Failure::Usage(format!("--size is {}; allowed are up to 64MiB", options.size)));
     }
+    let mut report = report::start("echo", &options.common.url, 0);
     let depth = options.depth as usize;
     let queue_bytes = options.size.saturating_add(16).saturating_mul(depth);
     let fleet = Fleet::start(&options.common, options.connections, options.size, queue_bytes)?;
@@ -85,21 +87,52 @@ pub(crate) fn run(options: &EchoOptions) -> Result<Report, Failure> {
     wait_for(Instant::now() + options.drain_timeout, || unanswered(&meters, first) == 0);
 
     let sum = Meter::sum(&meters);
-    let result = EchoResult {
-        depth: options.depth,
-        size: options.size,
-        kind: options.kind,
-        warm_up_seconds: options.warm_up.as_secs_f64(),
-        seconds: options.duration.as_secs_f64(),
-        messages: sum.answered_in_window,
-        messages_per_second: sum.answered_in_window as f64 / options.duration.as_secs_f64(),
-        round_trip: Latency::of(&sum.round_trips),
-        wrong: sum.wrong,
-        refused: sum.refused,
-        unanswered: unanswered(&meters, first),
-        generator,
+    fill(&mut report, options, &sum, unanswered(&meters, first));
+    if let Some(usage) = generator {
+        (report.health.cores, report.health.busiest) = (Some(usage.cores), Some(usage.busiest));
+        if usage.is_suspect() {
+            let share = usage.busiest * 100.0;
+            report.warnings.push(format!(
+                "the generator's busiest thread used {share:.0} % of a core: the figures may be its limit"
+            ));
+        }
+    }
+    fleet.account(opening, &mut report)?;
+    Ok(report)
+}
+
+/// Writes down what was sent and what came of it.
+fn fill(report: &mut Report, options: &EchoOptions, sum: &Meter, unanswered: u64) {
+    let kind = match options.kind {
+        KindChoice::Binary => "binary",
+        KindChoice::Text => "text",
     };
-    Report::of(&options.common, fleet, opening, Detail::Echo(result))
+    report.load = Load {
+        model: Model::Closed { depth: options.depth },
+        connections: u64::from(options.connections),
+        kind: kind.to_owned(),
+        size: format!("{} B", options.size),
+        preset: None,
+    };
+    report.latencies.push(Latency::of("response", &sum.round_trips));
+    let rate = sum.answered_in_window as f64 / options.duration.as_secs_f64();
+    report.rates = Rates { answered: rate, sent: rate, ..Rates::default() };
+    let counts = [
+        ("sent", sum.sent, ""),
+        ("answered", sum.answered, ""),
+        ("corrupt", sum.wrong, "messages were not the echo that was due"),
+        ("refused", sum.refused, "messages could not be sent"),
+        ("unanswered", unanswered, "messages were not answered"),
+    ];
+    for (name, count, fault) in counts {
+        report.counts.insert(name.to_owned(), count);
+        if count > 0 && !fault.is_empty() {
+            report.not_met(format!("{count} {fault}"));
+        }
+    }
+    if sum.answered_in_window == 0 {
+        report.not_met(String::from("window without a single echo"));
+    }
 }
 
 /// Gives each connection its first message; says how many that were.

@@ -11,8 +11,9 @@ use super::message::{Messages, Name};
 use crate::args::IdleOptions;
 use crate::failure::Failure;
 use crate::fleet::{Fleet, Member};
+use crate::model::{Load, Report, Section};
 use crate::pace::{Pace, sleep_until, wait_for};
-use crate::report::{Detail, FinalEcho, IdleResult, Report};
+use crate::report;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
@@ -39,6 +40,7 @@ struct Idle {
 /// # Errors
 /// As [`Fleet::open`].
 pub(crate) fn run(options: &IdleOptions) -> Result<Report, Failure> {
+    let mut report = report::start("idle", &options.common.url, 0);
     let fleet = Fleet::start(&options.common, options.connections, SIZE, SIZE)?;
     let check = Arc::new(Check {
         messages: Messages::new(Kind::Binary, SIZE),
@@ -52,8 +54,46 @@ pub(crate) fn run(options: &IdleOptions) -> Result<Report, Failure> {
     // A message that came unasked is no fault of an idle connection, but it is none of an echo server.
     let unasked = check.wrong.swap(0, Ordering::Relaxed);
     let echo = options.echo_at_end.then(|| echo(options, &fleet, &check));
-    let result = IdleResult { hold_seconds: options.hold.as_secs_f64(), alive, unasked, echo };
-    Report::of(&options.common, fleet, opening, Detail::Idle(result))
+    let hold_seconds = options.hold.as_secs_f64();
+    let mut section =
+        Section::new("held", "Held").fact("alive", format!("{alive} after {hold_seconds:.1} s"), "");
+    if unasked > 0 {
+        section = section.fact("unasked", format!("{unasked} messages from the server"), "");
+    }
+    report.load = Load { connections: u64::from(options.connections), ..Load::default() };
+    report.counts.insert(String::from("unasked"), u64::from(unasked));
+    if let Some(echo) = echo {
+        section = section.fact("echoed", echo.text(), "");
+        echo.judge(&mut report);
+    }
+    report.sections.push(section);
+    fleet.account(opening, &mut report)?;
+    Ok(report)
+}
+
+/// One message on each connection after the hold.
+#[derive(Clone, Copy, Debug)]
+struct FinalEcho {
+    sent: u32,
+    right: u32,
+    wrong: u32,
+    seconds: f64,
+}
+
+impl FinalEcho {
+    fn text(&self) -> String {
+        let Self { sent, right, seconds, .. } = self;
+        format!("{right} of {sent} connections in {seconds:.2} s, each verified")
+    }
+
+    fn judge(&self, report: &mut Report) {
+        if self.wrong > 0 {
+            report.not_met(format!("{} messages were not the echo that was due", self.wrong));
+        }
+        if self.right < self.sent {
+            report.not_met(format!("{} connections did not echo their message", self.sent - self.right));
+        }
+    }
 }
 
 /// Sends one message on each connection and waits for what comes back.

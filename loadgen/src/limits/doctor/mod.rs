@@ -17,7 +17,7 @@ pub(crate) use check::{Check, State};
 use super::host::{Host, UNLIMITED};
 use crate::args::DoctorOptions;
 use crate::failure::Failure;
-use crate::report::Verdict;
+use crate::model::Verdict;
 use serde::Serialize;
 use std::net::IpAddr;
 
