@@ -24,6 +24,9 @@ pub(crate) enum Failure {
     /// A report that was read is not whole.
     #[error("{0}")]
     Damaged(String),
+    /// A shard that should long be done is not.
+    #[error("a shard of the generator does not come to an end: is this machine overloaded?")]
+    Stuck,
     /// The report could not be written.
     #[error("cannot write the report to {}: {cause}", path.display())]
     Report {

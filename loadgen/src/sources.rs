@@ -72,7 +72,8 @@ impl Sources {
         connections: u64,
     ) -> Result<Self, Failure> {
         let ports = options.source_ports.unwrap_or_else(Ports::of_the_kernel);
-        let is_asked_for = !options.source.is_empty() || options.sources.is_some() || options.source_ports.is_some();
+        let is_asked_for =
+            !options.source.is_empty() || options.sources.is_some() || options.source_ports.is_some();
         if !is_asked_for && connections <= ports.count() / LEFT_TO_THE_KERNEL {
             return Ok(Self { pool: None, taken: AtomicU64::new(0) });
         }
@@ -132,7 +133,8 @@ fn ranges(options: &ConnectionOptions, target: SocketAddr) -> Result<Vec<Range>,
 
 /// The address that this machine reaches another one from. Nothing is sent for that.
 fn route(target: SocketAddr) -> Result<IpAddr, Failure> {
-    let any: IpAddr = if target.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let any: IpAddr =
+        if target.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     let found = UdpSocket::bind((any, 0)).and_then(|socket| {
         socket.connect(target)?;
         socket.local_addr()
@@ -148,7 +150,9 @@ fn count(asked: Option<u32>, available: u64, connections: u64, ports: Ports) -> 
     let comfortable = (connections + connections / RESERVE).div_ceil(ports.count());
     let count = asked.map_or(comfortable.clamp(1, available), u64::from);
     if count > available {
-        return Err(Failure::Usage(format!("--sources {count}: there are {available} source addresses; see --source")));
+        return Err(Failure::Usage(format!(
+            "--sources {count}: there are {available} source addresses; see --source"
+        )));
     }
     if count < least {
         return Err(Failure::Usage(format!(
@@ -203,7 +207,9 @@ impl FromStr for Range {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || {
-            format!("{text:?} is no address, no range such as 10.0.0.5-10.0.0.20 and no network such as 10.0.0.0/28")
+            format!(
+                "{text:?} is no address, no range such as 10.0.0.5-10.0.0.20 and no network such as 10.0.0.0/28"
+            )
         };
         let address = |text: &str| text.trim().parse::<IpAddr>().map_err(|_| wrong());
         let range = if let Some((network, prefix)) = text.split_once('/') {
@@ -288,7 +294,8 @@ mod tests {
 
     #[test]
     fn ports_are_read() {
-        let table = [("1024-65535", Some(64_512)), ("80-80", Some(1)), ("0-80", None), ("9-8", None), ("80", None)];
+        let table =
+            [("1024-65535", Some(64_512)), ("80-80", Some(1)), ("0-80", None), ("9-8", None), ("80", None)];
         for (text, count) in table {
             assert_eq!(text.parse::<Ports>().ok().map(Ports::count), count, "{text}");
         }
@@ -299,7 +306,8 @@ mod tests {
     fn each_connection_has_its_own() {
         let ranges = vec!["10.0.0.1-10.0.0.2".parse().unwrap(), "10.0.9.9".parse().unwrap()];
         let pool = Pool { ranges, count: 3, ports: Ports { first: 100, last: 101 }, offset: 1 };
-        let expected = ["10.0.0.1:101", "10.0.0.2:101", "10.0.9.9:101", "10.0.0.1:100", "10.0.0.2:100", "10.0.9.9:100"];
+        let expected =
+            ["10.0.0.1:101", "10.0.0.2:101", "10.0.9.9:101", "10.0.0.1:100", "10.0.0.2:100", "10.0.9.9:100"];
         for (number, expected) in (0..12).zip(expected.into_iter().cycle()) {
             assert_eq!(pool.at(number).to_string(), expected, "{number}");
         }

@@ -37,7 +37,8 @@ impl Target {
     /// the host has no address.
     pub(crate) fn new(common: &Common, ports: u64) -> Result<Self, Failure> {
         let options = &common.connection;
-        let data = options.data.as_deref().map(Data::read).transpose().map_err(Failure::Usage)?.unwrap_or_default();
+        let data =
+            options.data.as_deref().map(Data::read).transpose().map_err(Failure::Usage)?.unwrap_or_default();
         let template = |text: &String| Template::parse(text, &data).map_err(Failure::Usage);
         let url = template(&common.url)?;
         let first = url.fill(&data, 0, 0, Place::Url);
@@ -49,7 +50,9 @@ impl Target {
             origin: options.origin.as_ref().map(template).transpose()?,
             subprotocols: options.subprotocol.iter().map(template).collect::<Result<_, _>>()?,
             headers: headers(options, &data)?,
-            receive_buffer_bytes: options.receive_buffer.map(|bytes| u32::try_from(bytes).unwrap_or(u32::MAX)),
+            receive_buffer_bytes: options
+                .receive_buffer
+                .map(|bytes| u32::try_from(bytes).unwrap_or(u32::MAX)),
             data,
             fixed: None,
             random: RandomState::new(),
@@ -73,8 +76,9 @@ impl Target {
     /// What to know about the data before trusting the figures.
     pub(crate) fn warning(&self, connections: u32) -> Option<String> {
         let rows = self.data.rows();
-        (rows > 0 && rows < connections as usize)
-            .then(|| format!("--data has {rows} lines of values for {connections} connections: they are used again"))
+        (rows > 0 && rows < connections as usize).then(|| {
+            format!("--data has {rows} lines of values for {connections} connections: they are used again")
+        })
     }
 
     /// How the connection with this number is opened, on this shard; each call takes another port.

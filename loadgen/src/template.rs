@@ -46,7 +46,8 @@ impl Template {
                 continue;
             }
             let end = found.find('}').filter(|end| *end > 0);
-            let end = end.ok_or_else(|| format!("{text:?} has a brace without its other; a brace is written {{{{"))?;
+            let end = end
+                .ok_or_else(|| format!("{text:?} has a brace without its other; a brace is written {{{{"))?;
             parts.extend((!literal.is_empty()).then(|| Part::Text(std::mem::take(&mut literal))));
             parts.push(placeholder(&found[1..end], data, text)?);
             rest = &found[end + 1..];
@@ -118,7 +119,8 @@ impl Data {
     /// # Errors
     /// The caller's fault: there is none, it is no CSV, or it has no line of values.
     pub(crate) fn read(path: &Path) -> Result<Self, String> {
-        let text = fs::read_to_string(path).map_err(|cause| format!("cannot read {}: {cause}", path.display()))?;
+        let text =
+            fs::read_to_string(path).map_err(|cause| format!("cannot read {}: {cause}", path.display()))?;
         Self::parse(&text).map_err(|cause| format!("{}: {cause}", path.display()))
     }
 
@@ -220,7 +222,9 @@ mod tests {
             let template = Template::parse(text, &data()).unwrap();
             assert_eq!(template.fill(&data(), 3, 255, Place::Header), in_header, "{text}");
             assert_eq!(template.fill(&data(), 3, 255, Place::Url), in_url, "{text}");
-            let is_fixed = !["{n}", "{user}", "{room}", "{random}"].iter().any(|each| text.replace("{{n}}", "").contains(each));
+            let is_fixed = !["{n}", "{user}", "{room}", "{random}"]
+                .iter()
+                .any(|each| text.replace("{{n}}", "").contains(each));
             assert_eq!(template.is_fixed(), is_fixed, "{text}");
         }
         // Lines are used again from the first on; values are encoded where they must be.
@@ -231,7 +235,9 @@ mod tests {
 
     #[test]
     fn mistakes_in_templates_are_named() {
-        for (text, named) in [("{nobody}", "{user}"), ("{", "other"), ("a}", "other"), ("{n", "other"), ("{}", "{n}")] {
+        for (text, named) in
+            [("{nobody}", "{user}"), ("{", "other"), ("a}", "other"), ("{n", "other"), ("{}", "{n}")]
+        {
             let refusal = Template::parse(text, &data()).unwrap_err();
             assert!(refusal.contains(named), "{text}: {refusal}");
         }
