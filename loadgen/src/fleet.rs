@@ -2,6 +2,7 @@
 
 use crate::args::Common;
 use crate::failure::Failure;
+use crate::load::slow;
 use crate::model::{Closing, Opening, Report};
 use crate::pace::{Pace, wait_for};
 use crate::target::Target;
@@ -50,6 +51,8 @@ pub(crate) struct Needs {
     pub(crate) queue_bytes: usize,
     /// After how long a silence connections send a Ping, and how long they wait for its Pong.
     pub(crate) ping: Option<(Duration, Duration)>,
+    /// Those that read slowly.
+    pub(crate) slow: slow::Plan,
 }
 
 /// The account that all connections keep together.
@@ -311,7 +314,12 @@ impl<'a> Fleet<'a> {
     ) -> Result<(), Failure> {
         let shard = number as usize % self.shards();
         let member = Member { number, tried, roster: Arc::clone(&self.roster) };
-        self.client.connect_with(&self.target.options(number, shard)?, make(member, shard))?;
+        let mut options = self.target.options(number, shard)?;
+        if let Some(bytes) = self.needs.slow.receive_buffer_bytes.filter(|_| self.needs.slow.is_slow(number))
+        {
+            options = options.receive_buffer_bytes(bytes);
+        }
+        self.client.connect_with(&options, make(member, shard))?;
         Ok(())
     }
 

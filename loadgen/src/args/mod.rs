@@ -7,6 +7,7 @@ mod echo;
 mod idle;
 pub(crate) mod load;
 mod output;
+mod slow;
 
 pub(crate) use common::{Common, KindChoice};
 pub(crate) use connection::ConnectionOptions;
@@ -14,6 +15,7 @@ pub(crate) use doctor::DoctorOptions;
 pub(crate) use echo::EchoOptions;
 pub(crate) use idle::IdleOptions;
 pub(crate) use output::OutputOptions;
+pub(crate) use slow::SlowOptions;
 
 use clap::{Parser, Subcommand};
 

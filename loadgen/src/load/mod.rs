@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   echo      messages to an echo server and what became of them
-//!   idle      many connections that say nothing
+//!   idle      many connections that say nothing; pinging: their Pings
+//!   slow      readers that do not keep up, among the others
 //!
 //!   crew      connections that are open for a load
 //!   lane      what a shard's connections have on their way; drive: what is done there by the clock
@@ -21,7 +22,9 @@ mod lane;
 pub(crate) mod message;
 pub(crate) mod outcome;
 pub(crate) mod phases;
+mod pinging;
 pub(crate) mod presets;
 pub(crate) mod schedule;
 pub(crate) mod size;
+pub(crate) mod slow;
 mod verify;

@@ -3,4 +3,5 @@
 pub(crate) mod cpu;
 pub(crate) mod exchange;
 pub(crate) mod health;
+pub(crate) mod memory;
 pub(crate) mod meter;
