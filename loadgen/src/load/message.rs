@@ -159,7 +159,7 @@ impl Messages {
         let number = u64::from(name.connection) << 32 | u64::from(name.sequence);
         let random = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let size = self.sizes.draw(random);
-        let content = &self.content[self.content.len().min(random as usize % PLACES)..];
+        let content = &self.content[self.content.len().min((random >> 32) as usize % PLACES)..];
         match &self.form {
             Form::Binary => {
                 let head = &number.to_le_bytes()[..NAME_BYTES.min(size)];

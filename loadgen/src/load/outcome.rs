@@ -6,7 +6,6 @@ use crate::measure::health::Strain;
 use crate::measure::meter::{Counts, Meter};
 use crate::model::{Half, Interval, Latency, Steady, encode, percentile};
 use std::collections::BTreeMap;
-use std::time::Duration;
 use wsring::Time;
 
 /// By how much the halves of a steady window may differ, as shares of the first.
@@ -154,11 +153,6 @@ impl Outcome {
         }
         all
     }
-
-    /// How long the drain took.
-    pub(crate) fn drain(&self) -> Duration {
-        self.over.since(self.plan.end)
-    }
 }
 
 /// Everything that went wrong.
@@ -208,6 +202,7 @@ mod tests {
     use super::*;
     use crate::load::schedule::Model;
     use crate::measure::meter::record;
+    use std::time::Duration;
 
     fn plan() -> Plan {
         Plan {
@@ -253,7 +248,7 @@ mod tests {
         let rows: Vec<(f64, u64, Option<f64>)> =
             outcome.series.iter().map(|row| (row.from_s, row.answered, row.client_cores)).collect();
         assert_eq!(rows, [(0.5, 100, None), (1.5, 120, Some(0.5)), (2.5, 100, None), (3.5, 120, None)]);
-        assert_eq!((outcome.seconds(), outcome.drain()), (4.0, Duration::from_secs(1)));
+        assert_eq!((outcome.seconds(), outcome.over), (4.0, Time(6_000_000_000)));
         assert_eq!(outcome.latencies().len(), 1);
     }
 

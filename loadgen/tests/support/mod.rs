@@ -12,13 +12,13 @@ use std::time::{Duration, Instant};
 use wsring::{Conn, Handler, Kind, Message, Remote, Running, Server, Settings};
 
 /// Calls `wsload` with the words of `line`.
-pub fn wsload(line: &str) -> Output {
+pub(crate) fn wsload(line: &str) -> Output {
     let words = line.split_whitespace();
     Command::new(env!("CARGO_BIN_EXE_wsload")).args(words).output().expect("wsload runs")
 }
 
 /// Calls `wsload` and reads its report; what it printed stands beside it.
-pub fn report(line: &str, code: i32) -> (serde_json::Value, String) {
+pub(crate) fn report(line: &str, code: i32) -> (serde_json::Value, String) {
     let path = report_path();
     let output = wsload(&format!("{line} --json {}", path.display()));
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -29,37 +29,37 @@ pub fn report(line: &str, code: i32) -> (serde_json::Value, String) {
 }
 
 /// A file of a test's own.
-pub fn report_path() -> PathBuf {
+pub(crate) fn report_path() -> PathBuf {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("report-{}-{number}.json", std::process::id()))
 }
 
 /// When a message that has just arrived is answered, and with what.
-pub type Script = fn(&Arrived, &mut Vec<Answer>);
+pub(crate) type Script = fn(&Arrived, &mut Vec<Answer>);
 
 /// A message on its way to its answer.
-pub struct Arrived {
+pub(crate) struct Arrived {
     /// On its connection, from 0.
-    pub number: u32,
-    pub kind: Kind,
-    pub payload: Vec<u8>,
-    pub at: Instant,
+    pub(crate) number: u32,
+    pub(crate) kind: Kind,
+    pub(crate) payload: Vec<u8>,
+    pub(crate) at: Instant,
     /// When the server was started.
-    pub started: Instant,
+    pub(crate) started: Instant,
     from: Remote,
 }
 
 /// What goes back.
-pub struct Answer {
-    pub at: Instant,
-    pub kind: Kind,
-    pub payload: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) at: Instant,
+    pub(crate) kind: Kind,
+    pub(crate) payload: Vec<u8>,
 }
 
 impl Arrived {
     /// The echo, at some time.
-    pub fn echo(&self, at: Instant) -> Answer {
+    pub(crate) fn echo(&self, at: Instant) -> Answer {
         Answer { at, kind: self.kind, payload: self.payload.clone() }
     }
 }
@@ -82,7 +82,7 @@ impl Handler for Counts {
 
 /// A server that answers as a script says. A thread of its own sends what is due, in the order in which that is
 /// due, to within some tens of microseconds.
-pub fn scripted(script: Script) -> (Running, SocketAddr) {
+pub(crate) fn scripted(script: Script) -> (Running, SocketAddr) {
     let (to, arrived) = channel();
     let started = Instant::now();
     let running = Server::new()
