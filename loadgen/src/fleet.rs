@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use wsring::{Client, Closed, Conn, Drain, Handler, Limits, OpenFailure, Remote, Settings};
 
 /// Connections that are closed per second at the end.
-const CLOSE_RATE: u32 = 20_000;
+pub(crate) const CLOSE_RATE: u32 = 20_000;
 /// How long the last of them have to end in order.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The engine's own timeout ends a handshake; when nothing at all has happened for that long and this

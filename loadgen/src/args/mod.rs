@@ -1,6 +1,7 @@
 //! The command line: one file for each subcommand, and one for what several have in common.
 
 mod common;
+mod connect;
 mod connection;
 mod doctor;
 mod echo;
@@ -10,6 +11,7 @@ mod output;
 mod slow;
 
 pub(crate) use common::{Common, KindChoice};
+pub(crate) use connect::{ChurnOptions, ConnectOptions, Ending, StormOptions};
 pub(crate) use connection::ConnectionOptions;
 pub(crate) use doctor::DoctorOptions;
 pub(crate) use echo::EchoOptions;
@@ -37,8 +39,14 @@ pub(crate) enum Command {
     /// Send messages to an echo server and measure how long the answers take, as a closed loop or at a rate. Every
     /// answer is verified.
     Echo(EchoOptions),
+    /// Open connections and measure how that goes: TCP and the upgrade to WebSocket, each by itself.
+    Connect(ConnectOptions),
     /// Open many connections and hold them, answering pings.
     Idle(IdleOptions),
+    /// Have connections come and go at a rate.
+    Churn(ChurnOptions),
+    /// Drop a share of all connections at once and connect them again, as after a failure of the network.
+    Storm(StormOptions),
     /// Check whether this machine can hold so many connections, and say what mends it.
     Doctor(DoctorOptions),
 }
