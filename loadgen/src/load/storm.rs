@@ -13,8 +13,8 @@ use crate::model::{Curve, Line, Load, Report, Section};
 use crate::report;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use wsring::{CloseCode, Closed, Conn, ConnectionId, Handler, Message, OpenFailure, Remote, Steps, Time};
 
