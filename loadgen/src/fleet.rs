@@ -280,7 +280,7 @@ impl<'a> Fleet<'a> {
         report.errors = self.failures().into_iter().map(|(text, count)| (text, u64::from(count))).collect();
         report.warnings.extend(self.target.warning(self.needs.connections));
         let lost = u64::from(self.lost());
-        report.counts.insert(String::from("lost"), lost);
+        report.counts.insert(String::from("connections_lost"), lost);
         for (count, what) in
             [(opening.asked - opening.opened, "connections were not opened"), (lost, "connections were lost")]
         {

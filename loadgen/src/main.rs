@@ -60,6 +60,7 @@ fn run(command: &Command) -> Result<Verdict, Failure> {
         Command::Storm(options) => finish(&options.common, load::storm::run(options)?),
         Command::Idle(options) => finish(&options.common, load::idle::run(options)?),
         Command::Doctor(options) => limits::doctor::run(options),
+        Command::Report(options) => report::show(options),
     }
 }
 

@@ -8,6 +8,7 @@ mod echo;
 mod idle;
 pub(crate) mod load;
 mod output;
+mod report;
 mod slow;
 
 pub(crate) use common::{Common, KindChoice};
@@ -17,6 +18,7 @@ pub(crate) use doctor::DoctorOptions;
 pub(crate) use echo::EchoOptions;
 pub(crate) use idle::IdleOptions;
 pub(crate) use output::OutputOptions;
+pub(crate) use report::ReportOptions;
 pub(crate) use slow::SlowOptions;
 
 use clap::{Parser, Subcommand};
@@ -35,6 +37,7 @@ pub(crate) struct Arguments {
 
 /// What to do: workloads first, then what is asked about servers, this machine and reports.
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one in a process")]
 pub(crate) enum Command {
     /// Send messages to an echo server and measure how long the answers take, as a closed loop or at a rate. Every
     /// answer is verified.
@@ -49,6 +52,8 @@ pub(crate) enum Command {
     Storm(StormOptions),
     /// Check whether this machine can hold so many connections, and say what mends it.
     Doctor(DoctorOptions),
+    /// Show reports that were written with --json, and write one of them in any other form.
+    Report(ReportOptions),
 }
 
 #[cfg(test)]
