@@ -24,6 +24,20 @@ pub(crate) enum Failure {
     /// A report that was read is not whole.
     #[error("{0}")]
     Damaged(String),
+    /// There was nothing to calibrate with.
+    #[error("the null server to calibrate with gave no result: {cause}")]
+    NullServer {
+        /// Why not.
+        cause: String,
+    },
+    /// The ceiling of the generator could not be read or kept.
+    #[error("the ceiling in {}: {cause}", path.display())]
+    Ceiling {
+        /// In which file.
+        path: PathBuf,
+        /// Why not.
+        cause: String,
+    },
     /// The report could not be written.
     #[error("cannot write the report to {}: {cause}", path.display())]
     Report {

@@ -1,6 +1,7 @@
 //! `wsload echo`.
 
 use super::{Common, KindChoice};
+use crate::limits::calibrate::CeilingChoice;
 use crate::units::{size, time};
 use clap::Args;
 use std::time::Duration;
@@ -32,4 +33,8 @@ pub(crate) struct EchoOptions {
     /// How long to wait for the last echoes after that.
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = time)]
     pub(crate) drain_timeout: Duration,
+    /// What this generator can do at most, for the share that this run has used of it: a file that `wsload
+    /// calibrate` wrote, or auto for what it last left on this host.
+    #[arg(long, value_name = "FILE", default_value = "auto")]
+    pub(crate) ceiling: CeilingChoice,
 }

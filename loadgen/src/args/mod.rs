@@ -1,17 +1,24 @@
 //! The command line: one file for each subcommand, and one for what several have in common.
 
+mod calibrate;
+mod capacity;
 mod common;
 mod doctor;
 mod echo;
 mod idle;
 mod output;
+mod server;
 
+pub(crate) use calibrate::{CalibrateOptions, NullServerOptions};
+pub(crate) use capacity::CapacityOptions;
 pub(crate) use common::{Common, KindChoice};
 pub(crate) use doctor::DoctorOptions;
 pub(crate) use echo::EchoOptions;
 pub(crate) use idle::IdleOptions;
 pub(crate) use output::OutputOptions;
+pub(crate) use server::ServerOptions;
 
+use crate::failure::Failure;
 use clap::{Parser, Subcommand};
 
 /// A load generator for WebSocket servers, on io_uring.
@@ -36,6 +43,28 @@ pub(crate) enum Command {
     Idle(IdleOptions),
     /// Check whether this machine can hold so many connections, and say what mends it.
     Doctor(DoctorOptions),
+    /// Find the largest load that a server holds under an objective.
+    Capacity(CapacityOptions),
+    /// Measure what this generator can do at most, against a null server on this machine.
+    Calibrate(CalibrateOptions),
+    /// The server for it.
+    #[command(name = "null-server", hide = true)]
+    NullServer(NullServerOptions),
+}
+
+impl Command {
+    /// What these words stand for behind the program's name, as if they had been typed.
+    ///
+    /// # Errors
+    /// The caller's fault, in one line.
+    pub(crate) fn of_words(words: impl IntoIterator<Item = String>) -> Result<Self, Failure> {
+        let line = std::iter::once("wsload".to_owned()).chain(words);
+        Arguments::try_parse_from(line).map(|arguments| arguments.command).map_err(|error| {
+            let text = error.to_string();
+            let first = text.lines().next().unwrap_or_default();
+            Failure::Usage(first.trim_start_matches("error: ").trim_end_matches(':').to_owned())
+        })
+    }
 }
 
 #[cfg(test)]
