@@ -38,6 +38,9 @@ pub(crate) enum Failure {
         /// Why not.
         cause: String,
     },
+    /// A shard that should long be done is not.
+    #[error("a shard of the generator does not come to an end: is this machine overloaded?")]
+    Stuck,
     /// The report could not be written.
     #[error("cannot write the report to {}: {cause}", path.display())]
     Report {

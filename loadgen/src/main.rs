@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   args       the command line, one file for each subcommand
-//!   target     what is connected to, and from which addresses
+//!   target     what is connected to, and what each connection says of itself (template)
+//!   sources    from which addresses and ports
 //!   fleet      opens the connections of a run and keeps account of them
 //!   limits     of this machine, of this program and of servers
 //!   load       the workloads: a handler for each connection, phases, a result
@@ -16,6 +17,7 @@
 //! `load::echo`: a workload is a handler, and a function that walks through its phases.
 
 mod args;
+mod clock;
 mod environment;
 mod failure;
 mod fleet;
@@ -26,7 +28,9 @@ mod measure;
 mod model;
 mod pace;
 mod report;
+mod sources;
 mod target;
+mod template;
 #[allow(dead_code, reason = "workloads begin to use it one by one")]
 mod threshold;
 mod units;

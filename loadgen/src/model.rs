@@ -157,6 +157,8 @@ pub(crate) enum Arrivals {
     Fixed,
     /// Independent of each other, with exponentially distributed distances.
     Poisson,
+    /// On all connections in the same moment.
+    Burst,
 }
 
 /// A part of the run.

@@ -16,6 +16,8 @@ pub(crate) struct Flow {
     pub(crate) sending: bool,
     /// Receiving is stopped because the peer does not take what it is sent.
     pub(crate) paused: bool,
+    /// Receiving is stopped because the handler wants it.
+    pub(crate) held: bool,
     /// Some message was told `Queued`, so that its sender waits for `drain`.
     pub(crate) drain_wanted: bool,
     /// A Close frame of ours is among the output; no message may follow it.

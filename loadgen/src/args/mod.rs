@@ -3,20 +3,25 @@
 mod calibrate;
 mod capacity;
 mod common;
+mod connection;
 mod doctor;
 mod echo;
 mod idle;
+pub(crate) mod load;
 mod output;
 mod server;
+mod slow;
 
 pub(crate) use calibrate::{CalibrateOptions, NullServerOptions};
 pub(crate) use capacity::CapacityOptions;
 pub(crate) use common::{Common, KindChoice};
+pub(crate) use connection::ConnectionOptions;
 pub(crate) use doctor::DoctorOptions;
 pub(crate) use echo::EchoOptions;
 pub(crate) use idle::IdleOptions;
 pub(crate) use output::OutputOptions;
 pub(crate) use server::ServerOptions;
+pub(crate) use slow::SlowOptions;
 
 use crate::failure::Failure;
 use clap::{Parser, Subcommand};
@@ -36,8 +41,8 @@ pub(crate) struct Arguments {
 /// What to do: workloads first, then what is asked about servers, this machine and reports.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Send messages to an echo server and measure the round trips, as a closed loop: each echo is
-    /// answered with the next message. Every echo is verified.
+    /// Send messages to an echo server and measure how long the answers take, as a closed loop or at a rate. Every
+    /// answer is verified.
     Echo(EchoOptions),
     /// Open many connections and hold them, answering pings.
     Idle(IdleOptions),

@@ -13,6 +13,7 @@ mod http;
 mod panics;
 mod placement;
 mod reach;
+mod reading;
 mod resume;
 mod slow_peer;
 mod timeouts;

@@ -75,7 +75,7 @@ fn search_over(line: &str, limit: u32) -> Report {
     let options = options(line);
     let mut server = |command: &Command| {
         let Command::Echo(options) = command else { panic!("{command:?}") };
-        Ok(run_of(5000, if options.connections <= limit { 1 } else { 50 }))
+        Ok(run_of(5000, if options.connections() <= limit { 1 } else { 50 }))
     };
     run(&options, &mut server).expect("it runs")
 }
@@ -120,7 +120,7 @@ fn a_server_that_lets_nobody_in_any_more_has_had_too_much() {
     let options = options(&format!("{QUICK} ws://127.0.0.1:1/"));
     let mut server = |command: &Command| {
         let Command::Echo(options) = command else { panic!("{command:?}") };
-        if options.connections <= 700 {
+        if options.connections() <= 700 {
             return Ok(run_of(5000, 1));
         }
         Err(Failure::Open { url: "ws://127.0.0.1:1/".into(), cause: "refused".into() })

@@ -5,13 +5,10 @@
 
 mod account;
 mod reading;
-#[allow(dead_code, reason = "idle takes its steps next")]
 mod slope;
-#[allow(dead_code, reason = "idle takes its steps next")]
 mod steps;
 
-#[allow(unused_imports, reason = "idle takes its steps next")]
-pub(crate) use steps::{Steps, plan};
+pub(crate) use steps::{Steps, steps};
 
 use crate::args::ServerOptions;
 use crate::failure::Failure;

@@ -8,27 +8,27 @@ use crate::args::ServerOptions;
 use crate::failure::Failure;
 use crate::limits::host::Host;
 use crate::model::{CostPoint, Report, Section, ServerCost, Value};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Numbers of connections when none are given, as shares of all in quarters.
-const QUARTERS: [u32; 3] = [1, 2, 4];
+const QUARTERS: [u64; 3] = [1, 2, 4];
 
 /// How many connections are open when the account is taken: as asked for, or a quarter, half and all of them.
 ///
 /// # Errors
-/// The caller's fault: they do not rise, or the last is not the number of connections.
-pub(crate) fn plan(asked: &[u32], connections: u32) -> Result<Vec<u32>, Failure> {
+/// The caller's fault: they do not rise to the number of connections.
+pub(crate) fn steps(asked: &[u32], connections: u32) -> Result<Vec<u32>, Failure> {
     if asked.is_empty() {
-        let mut steps = QUARTERS
-            .map(|quarters| (u64::from(connections) * u64::from(quarters)).div_ceil(4) as u32)
-            .to_vec();
-        steps.dedup();
-        return Ok(steps);
+        let part = |quarters: u64| (u64::from(connections) * quarters).div_ceil(4) as u32;
+        let mut parts = QUARTERS.map(part).to_vec();
+        parts.dedup();
+        return Ok(parts);
     }
-    if asked.first() == Some(&0) || asked.windows(2).any(|pair| pair[0] >= pair[1]) {
-        return Err(Failure::Usage("--steps have to be rising numbers of connections, from 1 on".into()));
+    let is_rising = asked[0] > 0 && asked.windows(2).all(|pair| pair[0] < pair[1]);
+    if is_rising && asked.last() == Some(&connections) {
+        return Ok(asked.to_vec());
     }
-    Ok(asked.to_vec())
+    Err(Failure::Usage(format!("--steps have to rise from 1 or more to the {connections} of --connections")))
 }
 
 /// The account of a server that is filled step by step.
@@ -38,8 +38,6 @@ pub(crate) struct Steps {
     subject: Subject,
     who: String,
     held: Vec<Step>,
-    /// When the hold that is under way began, and the account then.
-    since: Option<(Instant, Reading)>,
 }
 
 /// One hold.
@@ -59,22 +57,17 @@ impl Steps {
     pub(crate) fn start(options: &ServerOptions) -> Result<Option<Self>, Failure> {
         let host = Host::this();
         let found = subject(&host, options)?;
-        Ok(found.map(|(subject, who)| Self { host, subject, who, held: Vec::new(), since: None }))
+        Ok(found.map(|(subject, who)| Self { host, subject, who, held: Vec::new() }))
     }
 
-    /// The connections of a step are open; they are held from now on.
-    pub(crate) fn begin(&mut self) {
-        let reading = self.subject.read(&self.host, Look::Quick);
-        self.since = reading.map(|reading| (Instant::now(), reading));
-    }
-
-    /// So many connections have been held.
-    pub(crate) fn end(&mut self, connections: u64) {
-        let Some((since, before)) = self.since.take() else { return };
-        let Some(reading) = self.subject.read(&self.host, Look::Close) else { return };
+    /// So many connections are open: holds them for a while, and takes the account.
+    pub(crate) fn hold(&mut self, connections: u32, time: Duration) {
+        let (since, before) = (Instant::now(), self.subject.read(&self.host, Look::Quick));
+        std::thread::sleep(time);
         let nanoseconds = since.elapsed().as_nanos().max(1) as f64;
+        let Some((before, reading)) = before.zip(self.subject.read(&self.host, Look::Close)) else { return };
         let cores = reading.cpu.saturating_sub(before.cpu) as f64 / nanoseconds;
-        self.held.push(Step { connections, reading, cores });
+        self.held.push(Step { connections: connections.into(), reading, cores });
     }
 
     /// Writes the steps and their slopes into the report.
@@ -157,13 +150,13 @@ mod tests {
             (&[], 3, Some(&[1, 2, 3])),
             (&[], 1, Some(&[1])),
             (&[], u32::MAX, Some(&[1 << 30, 1 << 31, u32::MAX])),
-            (&[1000, 5000, 20_000], 7, Some(&[1000, 5000, 20_000])),
-            (&[5], 7, Some(&[5])),
-            (&[5, 5], 7, None),
-            (&[0, 5], 7, None),
+            (&[1000, 5000, 20_000], 20_000, Some(&[1000, 5000, 20_000])),
+            (&[1000, 5000], 20_000, None),
+            (&[5, 5], 5, None),
+            (&[0, 5], 5, None),
         ];
-        for (asked, connections, steps) in table {
-            assert_eq!(plan(asked, connections).ok().as_deref(), steps, "{asked:?} {connections}");
+        for (asked, connections, expected) in table {
+            assert_eq!(steps(asked, connections).ok().as_deref(), expected, "{asked:?} {connections}");
         }
     }
 
@@ -208,8 +201,7 @@ mod tests {
         let options = ServerOptions { pid: Some(std::process::id()), cgroup: None };
         let mut steps = Steps::start(&options).expect("it runs").expect("it is named");
         for connections in [10, 20] {
-            steps.begin();
-            steps.end(connections);
+            steps.hold(connections, Duration::ZERO);
         }
         let mut report = Report::default();
         steps.fill(&mut report);
