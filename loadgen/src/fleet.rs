@@ -199,19 +199,42 @@ impl<'a> Fleet<'a> {
         &self,
         make: impl Fn(Member, usize) -> F,
     ) -> Result<Opening, Failure> {
-        let began = Instant::now();
         let connections = self.needs.connections;
-        self.open_first(&make)?;
-        let pace = Pace::begin(self.common.rate);
-        for number in 1..connections {
-            pace.wait(number);
-            self.await_room(number, OPENING_MAX, &make)?;
-            self.connect(number, 0, &make)?;
+        self.open_in_steps(&[connections], make, |_| {})
+    }
+
+    /// As [`open_with`](Self::open_with), with a rest after each of these numbers of connections, the last of which
+    /// is all of them; `hold` is told how many are open. Only the opening counts as such.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub(crate) fn open_in_steps<H: Handler, F: FnOnce() -> H + Send + 'static>(
+        &self,
+        steps: &[u32],
+        make: impl Fn(Member, usize) -> F,
+        mut hold: impl FnMut(u32),
+    ) -> Result<Opening, Failure> {
+        let mut seconds = 0.0;
+        let mut from = 0;
+        for until in steps {
+            let began = Instant::now();
+            if from == 0 {
+                self.open_first(&make)?;
+                from = 1;
+            }
+            let pace = Pace::begin(self.common.rate);
+            for number in from..*until {
+                pace.wait(number - from);
+                self.await_room(number, OPENING_MAX, &make)?;
+                self.connect(number, 0, &make)?;
+            }
+            self.await_settled(*until, &make)?;
+            seconds += began.elapsed().as_secs_f64();
+            from = *until;
+            hold(self.opened());
         }
-        self.await_settled(connections, &make)?;
-        let opened = self.opened();
-        let seconds = began.elapsed().as_secs_f64();
-        Ok(Opening::new(u64::from(connections), u64::from(opened), seconds))
+        let connections = self.needs.connections;
+        Ok(Opening::new(u64::from(connections), u64::from(self.opened()), seconds))
     }
 
     /// Opens the first connection, alone.

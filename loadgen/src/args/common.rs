@@ -1,6 +1,6 @@
 //! What several subcommands have in common.
 
-use super::{ConnectionOptions, OutputOptions};
+use super::{ConnectionOptions, OutputOptions, ServerOptions};
 use crate::units::time;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -24,6 +24,8 @@ pub(crate) struct Common {
     /// Bind shards to cores, the first to this one.
     #[arg(long, value_name = "CORE")]
     pub(crate) pin: Option<usize>,
+    #[command(flatten)]
+    pub(crate) server: ServerOptions,
     #[command(flatten)]
     pub(crate) connection: ConnectionOptions,
     #[command(flatten)]

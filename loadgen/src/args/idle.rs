@@ -32,6 +32,13 @@ pub(crate) struct IdleOptions {
     /// How long to wait for the last of these answers.
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
     pub(crate) echo_timeout: Duration,
+    /// With --pid or --cgroup: numbers of connections at which the server's memory is read on the way up, the last
+    /// of them being all; a quarter, half and all of them when not given. Each connection's part is the slope.
+    #[arg(long, value_name = "N,N,...", value_delimiter = ',')]
+    pub(crate) steps: Vec<u32>,
+    /// How long each of them is held before.
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time)]
+    pub(crate) step_hold: Duration,
     #[command(flatten)]
     pub(crate) slow: SlowOptions,
 }

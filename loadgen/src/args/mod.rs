@@ -1,5 +1,7 @@
 //! The command line: one file for each subcommand, and one for what several have in common.
 
+mod calibrate;
+mod capacity;
 mod common;
 mod connect;
 mod connection;
@@ -9,8 +11,11 @@ mod idle;
 pub(crate) mod load;
 mod output;
 mod report;
+mod server;
 mod slow;
 
+pub(crate) use calibrate::{CalibrateOptions, NullServerOptions};
+pub(crate) use capacity::CapacityOptions;
 pub(crate) use common::{Common, KindChoice};
 pub(crate) use connect::{ChurnOptions, ConnectOptions, Ending, StormOptions};
 pub(crate) use connection::ConnectionOptions;
@@ -19,8 +24,10 @@ pub(crate) use echo::EchoOptions;
 pub(crate) use idle::IdleOptions;
 pub(crate) use output::OutputOptions;
 pub(crate) use report::ReportOptions;
+pub(crate) use server::ServerOptions;
 pub(crate) use slow::SlowOptions;
 
+use crate::failure::Failure;
 use clap::{Parser, Subcommand};
 
 /// A load generator for WebSocket servers, on io_uring.
@@ -54,6 +61,28 @@ pub(crate) enum Command {
     Doctor(DoctorOptions),
     /// Show reports that were written with --json, and write one of them in any other form.
     Report(ReportOptions),
+    /// Find the largest load that a server holds under an objective.
+    Capacity(CapacityOptions),
+    /// Measure what this generator can do at most, against a null server on this machine.
+    Calibrate(CalibrateOptions),
+    /// The server for it.
+    #[command(name = "null-server", hide = true)]
+    NullServer(NullServerOptions),
+}
+
+impl Command {
+    /// What these words stand for behind the program's name, as if they had been typed.
+    ///
+    /// # Errors
+    /// The caller's fault, in one line.
+    pub(crate) fn of_words(words: impl IntoIterator<Item = String>) -> Result<Self, Failure> {
+        let line = std::iter::once("wsload".to_owned()).chain(words);
+        Arguments::try_parse_from(line).map(|arguments| arguments.command).map_err(|error| {
+            let text = error.to_string();
+            let first = text.lines().next().unwrap_or_default();
+            Failure::Usage(first.trim_start_matches("error: ").trim_end_matches(':').to_owned())
+        })
+    }
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use super::slow::{Fates, Plan, Reader};
 use crate::args::IdleOptions;
 use crate::failure::Failure;
 use crate::fleet::{Fleet, Member, Needs};
+use crate::limits::cost::{Steps, steps};
 use crate::measure::memory::Memory;
 use crate::model::{Latency, Load, Report, Section};
 use crate::pace::{Pace, sleep_until, wait_for};
@@ -63,7 +64,20 @@ pub(crate) fn run(options: &IdleOptions) -> Result<Report, Failure> {
         plan,
         fates: Arc::new(Fates::new(&options.slow)),
     });
-    let opening = fleet.open(|member, _| Idle::new(member, &board))?;
+    let mut cost = Steps::start(&options.common.server)?;
+    let steps = match cost {
+        Some(_) => steps(&options.steps, options.connections)?,
+        None => vec![options.connections],
+    };
+    let make = |member, _| {
+        let idle = Idle::new(member, &board);
+        move || idle
+    };
+    let opening = fleet.open_in_steps(&steps, make, |opened| {
+        if let Some(cost) = &mut cost {
+            cost.hold(opened, options.step_hold);
+        }
+    })?;
     let memory = Memory::read();
     if !options.common.output.no_progress {
         eprintln!("wsload: {} connections open, holding them for {:?}", opening.opened, options.hold);
@@ -93,6 +107,9 @@ pub(crate) fn run(options: &IdleOptions) -> Result<Report, Failure> {
     account(&board, &mut report);
     if options.slow.slow > 0.0 {
         board.fates.report(&plan, &mut report);
+    }
+    if let Some(cost) = cost {
+        cost.fill(&mut report);
     }
     fleet.account(opening, &mut report)?;
     Ok(report)
