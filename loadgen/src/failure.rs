@@ -21,6 +21,20 @@ pub(crate) enum Failure {
     /// The engine did not start, or was lost.
     #[error(transparent)]
     Engine(#[from] wsring::Error),
+    /// There was nothing to calibrate with.
+    #[error("the null server to calibrate with gave no result: {cause}")]
+    NullServer {
+        /// Why not.
+        cause: String,
+    },
+    /// The ceiling of the generator could not be read or kept.
+    #[error("the ceiling in {}: {cause}", path.display())]
+    Ceiling {
+        /// In which file.
+        path: PathBuf,
+        /// Why not.
+        cause: String,
+    },
     /// A shard that should long be done is not.
     #[error("a shard of the generator does not come to an end: is this machine overloaded?")]
     Stuck,

@@ -2,6 +2,7 @@
 
 use crate::args::Common;
 use crate::failure::Failure;
+use crate::load::slow;
 use crate::model::{Closing, Opening, Report};
 use crate::pace::{Pace, wait_for};
 use crate::target::Target;
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 use wsring::{Client, Closed, Conn, Drain, Handler, Limits, OpenFailure, Remote, Settings};
 
 /// Connections that are closed per second at the end.
-const CLOSE_RATE: u32 = 20_000;
+pub(crate) const CLOSE_RATE: u32 = 20_000;
 /// How long the last of them have to end in order.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The engine's own timeout ends a handshake; when nothing at all has happened for that long and this
@@ -20,14 +21,38 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 const GRACE: Duration = Duration::from_secs(1);
 /// Different failures that are kept apart.
 const FAILURES_MAX: usize = 32;
+/// Ports that a connection tries, where those that it was given are in use.
+const PORTS_TRIED_MAX: u8 = 64;
+/// Connections that are being opened at once, unless a workload wants to know what more of them lead to: as many
+/// as the kernel holds by default for a server that does not accept (`net.core.somaxconn`).
+pub(crate) const OPENING_MAX: u32 = 4096;
+/// `EADDRINUSE` and `EADDRNOTAVAIL`: what the kernel says of a port that is in use, or was for this server lately.
+const PORT_IN_USE: [i32; 2] = [98, 99];
 
 /// The engine's client and the connections that it holds for a workload.
 pub(crate) struct Fleet<'a> {
     client: Client,
     target: Target,
     common: &'a Common,
-    connections: u32,
+    needs: Needs,
     roster: Arc<Roster>,
+}
+
+/// What a workload needs of its fleet.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Needs {
+    /// Connections at once.
+    pub(crate) connections: u32,
+    /// Ports beyond those: connections that have ended lately.
+    pub(crate) ports_more: u64,
+    /// What one connection may get in one message.
+    pub(crate) message_bytes: usize,
+    /// What one connection may have to send at once.
+    pub(crate) queue_bytes: usize,
+    /// After how long a silence connections send a Ping, and how long they wait for its Pong.
+    pub(crate) ping: Option<(Duration, Duration)>,
+    /// Those that read slowly.
+    pub(crate) slow: slow::Plan,
 }
 
 /// The account that all connections keep together.
@@ -36,7 +61,11 @@ struct Roster {
     opened: AtomicU32,
     failed: AtomicU32,
     lost: AtomicU32,
+    /// Ended by the workload itself.
+    left: AtomicU32,
     remotes: Mutex<Vec<(u32, Remote)>>,
+    /// Numbers of connections whose port was in use, and how many they have tried.
+    again: Mutex<Vec<(u32, u8)>>,
     /// How often each failure or loss was met, by its text.
     failures: Mutex<BTreeMap<String, u32>>,
 }
@@ -46,30 +75,42 @@ struct Roster {
 pub(crate) struct Member {
     /// The connection's number in the fleet, from 0.
     pub(crate) number: u32,
+    /// Ports that it has tried before.
+    tried: u8,
     roster: Arc<Roster>,
 }
 
 impl Member {
-    /// The handshake is done.
+    /// The handshake is done. It can be reached from now on, by [`Fleet::remotes`].
     pub(crate) fn opened(&self, conn: &Conn<'_>) {
         lock(&self.roster.remotes).push((self.number, conn.remote()));
+        self.joined();
+    }
+
+    /// The handshake is done, and nobody needs to reach it.
+    pub(crate) fn joined(&self) {
         self.roster.opened.fetch_add(1, Ordering::Release);
     }
 
-    /// There will be no connection.
-    pub(crate) fn failed(&self, failure: &OpenFailure) {
+    /// There will be no connection; or it is tried again from another port, and then this says `false`.
+    pub(crate) fn failed(&self, failure: &OpenFailure) -> bool {
+        if is_port_in_use(failure) && self.tried < PORTS_TRIED_MAX {
+            lock(&self.roster.again).push((self.number, self.tried + 1));
+            return false;
+        }
         self.roster.note(explain(failure));
         self.roster.failed.fetch_add(1, Ordering::Release);
+        true
+    }
+
+    /// The connection is over because the workload has ended it.
+    pub(crate) fn left(&self) {
+        self.roster.left.fetch_add(1, Ordering::Release);
     }
 
     /// The connection is over. What ends after the run's account was taken is no loss.
     pub(crate) fn closed(&self, closed: &Closed<'_>) {
-        let number = closed.number();
-        self.roster.note(match (closed.clean, closed.reason) {
-            (false, "") => "the connection was lost without a Close (1006)".into(),
-            (_, "") => format!("closed with {number}"),
-            (_, reason) => format!("closed with {number}: {reason}"),
-        });
+        self.roster.note(ending(closed));
         self.roster.lost.fetch_add(1, Ordering::Release);
     }
 }
@@ -85,6 +126,10 @@ impl Roster {
     fn settled(&self) -> u32 {
         self.opened.load(Ordering::Acquire) + self.failed.load(Ordering::Acquire)
     }
+
+    fn take_again(&self) -> Vec<(u32, u8)> {
+        std::mem::take(&mut lock(&self.again))
+    }
 }
 
 impl<'a> Fleet<'a> {
@@ -99,31 +144,25 @@ impl<'a> Fleet<'a> {
         message_bytes: usize,
         queue_bytes: usize,
     ) -> Result<Self, Failure> {
-        let target = Target::new(common, connections)?;
-        let defaults = Settings::default();
-        // A server that answers with something longer than what was asked for is found out, not
-        // refused: the default limits are kept as the least.
-        let limits = Limits {
-            frame_bytes_max: defaults.limits.frame_bytes_max.max(message_bytes as u64),
-            message_bytes_max: defaults.limits.message_bytes_max.max(message_bytes),
-            held_bytes_max: usize::MAX,
-            context_bytes_max: usize::MAX,
-        };
-        let settings = Settings {
-            limits,
-            handshake_timeout: common.connect_timeout,
-            ping_interval: None,
-            shards: common.shards,
-            pin: common.pin,
-            connections_max: Some(connections),
-            high_water_bytes: defaults.high_water_bytes.saturating_add(queue_bytes),
-            ..defaults
-        };
-        let client = Client::start(settings).map_err(|error| match error {
-            wsring::Error::Setting { .. } => Failure::Usage(error.to_string()),
+        Self::start_with(common, Needs { connections, message_bytes, queue_bytes, ..Needs::default() })
+    }
+
+    /// Starts the engine.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub(crate) fn start_with(common: &'a Common, needs: Needs) -> Result<Self, Failure> {
+        let target = Target::new(common, u64::from(needs.connections) + needs.ports_more)?;
+        let client = Client::start(settings(common, &needs)).map_err(|error| match error {
+            wsring::Error::Setting { .. } | wsring::Error::TooFewShards { .. } => {
+                Failure::Usage(error.to_string())
+            }
             error => Failure::Engine(error),
         })?;
-        Ok(Self { client, target, common, connections, roster: Arc::default() })
+        let roster = Arc::new(Roster::default());
+        // As long as it will be: a list of a million that grows by doubling is twice as long for a moment.
+        lock(&roster.remotes).reserve_exact(needs.connections as usize);
+        Ok(Self { client, target, common, needs, roster })
     }
 
     /// The engine, to have drivers run on its shards and to look at their figures.
@@ -160,25 +199,62 @@ impl<'a> Fleet<'a> {
         &self,
         make: impl Fn(Member, usize) -> F,
     ) -> Result<Opening, Failure> {
-        let began = Instant::now();
-        self.connect(0, &make)?;
-        self.await_settled(1);
-        if self.roster.opened.load(Ordering::Acquire) == 0 {
-            let failures = lock(&self.roster.failures);
-            let cause = failures.keys().next().cloned();
-            let timeout = self.common.connect_timeout;
-            let cause = cause.unwrap_or_else(|| format!("no TCP connection within {timeout:?}"));
-            return Err(Failure::Open { url: self.common.url.clone(), cause });
+        let connections = self.needs.connections;
+        self.open_in_steps(&[connections], make, |_| {})
+    }
+
+    /// As [`open_with`](Self::open_with), with a rest after each of these numbers of connections, the last of which
+    /// is all of them; `hold` is told how many are open. Only the opening counts as such.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub(crate) fn open_in_steps<H: Handler, F: FnOnce() -> H + Send + 'static>(
+        &self,
+        steps: &[u32],
+        make: impl Fn(Member, usize) -> F,
+        mut hold: impl FnMut(u32),
+    ) -> Result<Opening, Failure> {
+        let mut seconds = 0.0;
+        let mut from = 0;
+        for until in steps {
+            let began = Instant::now();
+            if from == 0 {
+                self.open_first(&make)?;
+                from = 1;
+            }
+            let pace = Pace::begin(self.common.rate);
+            for number in from..*until {
+                pace.wait(number - from);
+                self.await_room(number, OPENING_MAX, &make)?;
+                self.connect(number, 0, &make)?;
+            }
+            self.await_settled(*until, &make)?;
+            seconds += began.elapsed().as_secs_f64();
+            from = *until;
+            hold(self.opened());
         }
-        let pace = Pace::begin(self.common.rate);
-        for number in 1..self.connections {
-            pace.wait(number);
-            self.connect(number, &make)?;
+        let connections = self.needs.connections;
+        Ok(Opening::new(u64::from(connections), u64::from(self.opened()), seconds))
+    }
+
+    /// Opens the first connection, alone.
+    ///
+    /// # Errors
+    /// It was not opened: then the others would not be either.
+    pub(crate) fn open_first<H: Handler, F: FnOnce() -> H + Send + 'static>(
+        &self,
+        make: &impl Fn(Member, usize) -> F,
+    ) -> Result<(), Failure> {
+        self.connect(0, 0, make)?;
+        self.await_settled(1, make)?;
+        if self.opened() > 0 {
+            return Ok(());
         }
-        self.await_settled(self.connections);
-        let opened = self.roster.opened.load(Ordering::Acquire);
-        let seconds = began.elapsed().as_secs_f64();
-        Ok(Opening::new(u64::from(self.connections), u64::from(opened), seconds))
+        let failures = lock(&self.roster.failures);
+        let cause = failures.keys().next().cloned();
+        let timeout = self.common.connect_timeout;
+        let cause = cause.unwrap_or_else(|| format!("no TCP connection within {timeout:?}"));
+        Err(Failure::Open { url: self.common.url.clone(), cause })
     }
 
     /// What was opened, in the order of opening: each connection's number and the way to reach it.
@@ -186,19 +262,29 @@ impl<'a> Fleet<'a> {
         lock(&self.roster.remotes).clone()
     }
 
-    /// Connections that are open now.
-    pub(crate) fn alive(&self) -> u32 {
-        self.roster.opened.load(Ordering::Acquire).saturating_sub(self.lost())
+    /// Connections that were opened so far.
+    pub(crate) fn opened(&self) -> u32 {
+        self.roster.opened.load(Ordering::Acquire)
     }
 
-    /// Connections that were open and are no more.
+    /// Connections that could not be opened so far.
+    pub(crate) fn failed(&self) -> u32 {
+        self.roster.failed.load(Ordering::Acquire)
+    }
+
+    /// Connections that are open now.
+    pub(crate) fn alive(&self) -> u32 {
+        self.opened().saturating_sub(self.lost() + self.roster.left.load(Ordering::Acquire))
+    }
+
+    /// Connections that were open and are no more, for no reason of ours.
     pub(crate) fn lost(&self) -> u32 {
         self.roster.lost.load(Ordering::Acquire)
     }
 
-    /// Whether connecting gets slow for want of ports; says what helps.
-    pub(crate) fn port_warning(&self) -> Option<String> {
-        self.target.port_warning(self.connections)
+    /// What is connected to.
+    pub(crate) fn target(&self) -> &Target {
+        &self.target
     }
 
     /// Failures and losses so far, by their text.
@@ -212,10 +298,10 @@ impl<'a> Fleet<'a> {
     /// A shard was lost.
     pub(crate) fn account(self, opening: Opening, report: &mut Report) -> Result<(), Failure> {
         report.shards = self.shards();
-        report.sources = self.common.sources;
+        report.sources = self.target.sources();
         report.opening = opening;
         report.errors = self.failures().into_iter().map(|(text, count)| (text, u64::from(count))).collect();
-        report.warnings.extend(self.port_warning());
+        report.warnings.extend(self.target.warning(self.needs.connections));
         let lost = u64::from(self.lost());
         report.counts.insert(String::from("connections_lost"), lost);
         for (count, what) in
@@ -239,31 +325,116 @@ impl<'a> Fleet<'a> {
         Ok(Closing { in_order: report.closed as u64, cut_off: report.cut_off as u64 })
     }
 
-    fn connect<H: Handler, F: FnOnce() -> H + Send + 'static>(
+    /// Begins to open a connection. `tried` is how many ports it has tried before.
+    ///
+    /// # Errors
+    /// The caller's fault: with this number the URL is none.
+    pub(crate) fn connect<H: Handler, F: FnOnce() -> H + Send + 'static>(
         &self,
         number: u32,
+        tried: u8,
         make: &impl Fn(Member, usize) -> F,
     ) -> Result<(), Failure> {
         let shard = number as usize % self.shards();
-        let member = Member { number, roster: Arc::clone(&self.roster) };
-        self.client.connect_with(&self.target.options(number, shard), make(member, shard))?;
+        let member = Member { number, tried, roster: Arc::clone(&self.roster) };
+        let mut options = self.target.options(number, shard)?;
+        if let Some(bytes) = self.needs.slow.receive_buffer_bytes.filter(|_| self.needs.slow.is_slow(number))
+        {
+            options = options.receive_buffer_bytes(bytes);
+        }
+        self.client.connect_with(&options, make(member, shard))?;
         Ok(())
     }
 
+    /// Connects again those whose port was in use.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub(crate) fn connect_again<H: Handler, F: FnOnce() -> H + Send + 'static>(
+        &self,
+        make: &impl Fn(Member, usize) -> F,
+    ) -> Result<(), Failure> {
+        self.roster.take_again().into_iter().try_for_each(|(number, tried)| self.connect(number, tried, make))
+    }
+
+    /// Waits until fewer than so many of the connections begun are still being opened, as long as there is any
+    /// progress.
+    fn await_room<H: Handler, F: FnOnce() -> H + Send + 'static>(
+        &self,
+        begun: u32,
+        opening_max: u32,
+        make: &impl Fn(Member, usize) -> F,
+    ) -> Result<(), Failure> {
+        match begun.checked_sub(opening_max) {
+            Some(settled) if self.roster.settled() <= settled => self.await_settled(settled + 1, make),
+            _ => self.connect_again(make),
+        }
+    }
+
     /// Waits until so many connections are open or have failed, as long as there is any progress.
-    fn await_settled(&self, count: u32) {
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub(crate) fn await_settled<H: Handler, F: FnOnce() -> H + Send + 'static>(
+        &self,
+        count: u32,
+        make: &impl Fn(Member, usize) -> F,
+    ) -> Result<(), Failure> {
         let mut settled = self.roster.settled();
         loop {
             let before = settled;
             let deadline = Instant::now() + self.common.connect_timeout + GRACE;
             wait_for(deadline, || {
                 settled = self.roster.settled();
-                settled >= count || settled > before
+                settled >= count || settled > before || !lock(&self.roster.again).is_empty()
             });
-            if settled >= count || settled == before {
-                return;
+            let again = self.roster.take_again();
+            if settled >= count || (settled == before && again.is_empty()) {
+                return Ok(());
             }
+            again.into_iter().try_for_each(|(number, tried)| self.connect(number, tried, make))?;
         }
+    }
+}
+
+/// How the engine is to treat the connections.
+fn settings(common: &Common, needs: &Needs) -> Settings {
+    let defaults = Settings::default();
+    // A server that answers with something longer than what was asked for is found out, not
+    // refused: the default limits are kept as the least.
+    let limits = Limits {
+        frame_bytes_max: defaults.limits.frame_bytes_max.max(needs.message_bytes as u64),
+        message_bytes_max: defaults.limits.message_bytes_max.max(needs.message_bytes),
+        held_bytes_max: usize::MAX,
+        context_bytes_max: usize::MAX,
+    };
+    Settings {
+        limits,
+        handshake_timeout: common.connect_timeout,
+        ping_interval: needs.ping.map(|(interval, _)| interval),
+        pong_timeout: needs.ping.map_or(defaults.pong_timeout, |(_, timeout)| timeout),
+        shards: common.shards,
+        pin: common.pin,
+        connections_max: Some(needs.connections),
+        high_water_bytes: defaults.high_water_bytes.saturating_add(needs.queue_bytes),
+        ..defaults
+    }
+}
+
+fn is_port_in_use(failure: &OpenFailure) -> bool {
+    match failure {
+        OpenFailure::Connect(cause) => cause.raw_os_error().is_some_and(|errno| PORT_IN_USE.contains(&errno)),
+        _ => false,
+    }
+}
+
+/// How a connection ended, in words.
+pub(crate) fn ending(closed: &Closed<'_>) -> String {
+    let number = closed.number();
+    match (closed.clean, closed.reason) {
+        (false, "") => "the connection was lost without a Close (1006)".into(),
+        (_, "") => format!("closed with {number}"),
+        (_, reason) => format!("closed with {number}: {reason}"),
     }
 }
 
@@ -272,7 +443,9 @@ fn explain(failure: &OpenFailure) -> String {
     let hint = match failure {
         OpenFailure::Connect(cause) => match cause.kind() {
             std::io::ErrorKind::ConnectionRefused => " (nothing listens there: is the server running?)",
-            std::io::ErrorKind::AddrNotAvailable => " (no port is left: give more --sources)",
+            std::io::ErrorKind::AddrNotAvailable => {
+                " (no port is left: give more with --source or --source-ports)"
+            }
             // ENFILE, which is what a full descriptor table of a ring is reported as.
             _ if cause.raw_os_error() == Some(23) => {
                 " (the shards have no room left: give more --shards, or raise `ulimit -n`)"

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   args       the command line, one file for each subcommand
-//!   target     what is connected to, and from which addresses
+//!   target     what is connected to, and what each connection says of itself (template)
+//!   sources    from which addresses and ports
 //!   fleet      opens the connections of a run and keeps account of them
 //!   limits     of this machine, of this program and of servers
 //!   load       the workloads: a handler for each connection, phases, a result
@@ -29,12 +30,14 @@ mod model;
 mod pace;
 mod probe;
 mod report;
+mod sources;
 mod target;
+mod template;
 #[allow(dead_code, reason = "workloads begin to use it one by one")]
 mod threshold;
 mod units;
 
-use args::{Arguments, Command, Common};
+use args::{Arguments, Command, Common, EchoOptions};
 use clap::Parser;
 use failure::Failure;
 use model::{Report, Verdict};
@@ -53,17 +56,44 @@ fn main() -> ExitCode {
 /// Does what was asked for.
 fn run(command: &Command) -> Result<Verdict, Failure> {
     match command {
-        Command::Echo(options) => finish(&options.common, load::echo::run(options)?),
-        Command::Fanout(options) => finish(&options.common, load::fanout::run(options)?),
-        Command::Idle(options) => finish(&options.common, load::idle::run(options)?),
+        Command::Echo(options) => finish(&options.common, || echo(options)),
+        Command::Fanout(options) => finish(&options.common, || load::fanout::run(options)),
+        Command::Connect(options) => finish(&options.common, || load::connect::run(options)),
+        Command::Churn(options) => finish(&options.common, || load::churn::run(options)),
+        Command::Storm(options) => finish(&options.common, || load::storm::run(options)),
+        Command::Idle(options) => finish(&options.common, || load::idle::run(options)),
         Command::Doctor(options) => limits::doctor::run(options),
         Command::Report(options) => report::show(options),
         Command::Conform(options) => probe::conform::run(options),
         Command::Inspect(options) => probe::inspect::run(options),
+        Command::Capacity(options) => {
+            let report = limits::capacity::run(options, &mut trial)?;
+            report::write(&report, &options.output)?;
+            Ok(report.verdict)
+        }
+        Command::Calibrate(options) => limits::calibrate::run(options, load::echo::run),
+        Command::NullServer(options) => limits::calibrate::serve(options.shards, options.pin),
     }
 }
 
-/// Holds the report of a workload against its thresholds and writes it.
-fn finish(common: &Common, mut report: Report) -> Result<Verdict, Failure> {
+/// Runs a workload, adds what it cost the server, holds the report against the thresholds and writes it.
+fn finish(common: &Common, run: impl FnOnce() -> Result<Report, Failure>) -> Result<Verdict, Failure> {
+    let mut report = limits::cost::measured(&common.server, run)?;
     report::finish(&mut report, &common.output)
+}
+
+/// Runs the echo and says what share of the generator's ceiling it has used.
+fn echo(options: &EchoOptions) -> Result<Report, Failure> {
+    let ceilings = limits::calibrate::ceilings(&options.ceiling)?;
+    let mut report = load::echo::run(options)?;
+    limits::calibrate::apply(&ceilings, &mut report);
+    Ok(report)
+}
+
+/// A workload as a trial of a search.
+fn trial(command: &Command) -> Result<Report, Failure> {
+    match command {
+        Command::Echo(options) => load::echo::run(options),
+        _ => Err(Failure::Usage("a search can raise the load of echo only".into())),
+    }
 }

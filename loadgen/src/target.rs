@@ -1,137 +1,154 @@
-//! What is connected to, and from which addresses.
+//! What is connected to, from where, and what each connection says of itself in its opening handshake.
 
-use crate::args::Common;
+use crate::args::{Common, ConnectionOptions};
 use crate::failure::Failure;
-use std::fs;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use crate::sources::Sources;
+use crate::template::{Data, Place, Template};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::net::SocketAddr;
+use std::time::Duration;
 use wsring::ConnectOptions;
 
-/// The server, looked up once, and the source addresses that take turns.
-#[derive(Clone, Debug)]
+/// How long the kernel remembers a connection of which it has closed its end first (TIME_WAIT).
+pub(crate) const TIME_WAIT: Duration = Duration::from_secs(60);
+
+/// The server, looked up once, and the openings of connections to it.
+#[derive(Debug)]
 pub(crate) struct Target {
-    options: ConnectOptions,
-    sources: u32,
-    /// Ports that each source has.
-    ports: u32,
+    address: SocketAddr,
+    sources: Sources,
+    url: Template,
+    origin: Option<Template>,
+    subprotocols: Vec<Template>,
+    headers: Vec<(String, Template)>,
+    receive_buffer_bytes: Option<u32>,
+    data: Data,
+    /// What all openings have in common, where that is everything but the source.
+    fixed: Option<ConnectOptions>,
+    random: RandomState,
 }
 
 impl Target {
-    /// Checks that so many connections can be opened from so many addresses.
+    /// Checks that so many connections can be opened at once. `ports` is how many ports they take, those that have
+    /// just ended included.
     ///
     /// # Errors
-    /// The caller's fault: a malformed URL, too few source addresses, or several towards an address
-    /// that is not on this machine. The environment's: the host has no address.
-    pub(crate) fn new(common: &Common, connections: u32) -> Result<Self, Failure> {
-        let usage = |error: wsring::Error| Failure::Usage(error.to_string());
-        let options = ConnectOptions::new(&common.url).map_err(usage)?;
-        let address = options.resolve()?;
-        check_sources(address, common.sources)?;
-        let ports = local_ports();
-        check_ports(connections, common.sources, ports)?;
-        Ok(Self { options: options.to(address), sources: common.sources, ports })
+    /// The caller's fault: a malformed URL, template or data file, or too few source addresses. The environment's:
+    /// the host has no address.
+    pub(crate) fn new(common: &Common, ports: u64) -> Result<Self, Failure> {
+        let options = &common.connection;
+        let data =
+            options.data.as_deref().map(Data::read).transpose().map_err(Failure::Usage)?.unwrap_or_default();
+        let template = |text: &String| Template::parse(text, &data).map_err(Failure::Usage);
+        let url = template(&common.url)?;
+        let first = url.fill(&data, 0, 0, Place::Url);
+        let address = connect_options(&first)?.resolve()?;
+        let mut target = Self {
+            address,
+            sources: Sources::plan(options, address, ports)?,
+            url,
+            origin: options.origin.as_ref().map(template).transpose()?,
+            subprotocols: options.subprotocol.iter().map(template).collect::<Result<_, _>>()?,
+            headers: headers(options, &data)?,
+            receive_buffer_bytes: options
+                .receive_buffer
+                .map(|bytes| u32::try_from(bytes).unwrap_or(u32::MAX)),
+            data,
+            fixed: None,
+            random: RandomState::new(),
+        };
+        if target.is_fixed() {
+            target.fixed = Some(target.fill(0)?);
+        }
+        Ok(target)
     }
 
-    /// The kernel looks for a free port among those of one parity first, and at every one of them
-    /// before it turns to the others (`__inet_hash_connect`): beyond half of its ports a
-    /// source connects slower by orders of magnitude.
-    pub(crate) fn port_warning(&self, connections: u32) -> Option<String> {
-        let quick = (self.ports / 2).max(1);
-        let needed = connections.div_ceil(quick);
-        (self.sources < needed).then(|| {
-            format!("connecting is slow beyond {quick} connections from one address: give --sources {needed}")
+    /// How many source addresses there are.
+    pub(crate) fn sources(&self) -> u32 {
+        self.sources.count()
+    }
+
+    /// The server.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What to know about the data before trusting the figures.
+    pub(crate) fn warning(&self, connections: u32) -> Option<String> {
+        let rows = self.data.rows();
+        (rows > 0 && rows < connections as usize).then(|| {
+            format!("--data has {rows} lines of values for {connections} connections: they are used again")
         })
     }
 
-    /// How the connection with this number is opened, on this shard.
-    pub(crate) fn options(&self, number: u32, shard: usize) -> ConnectOptions {
-        let options = self.options.clone().shard(shard);
-        match self.sources {
-            1 => options,
-            sources => options.from(source(number % sources)),
+    /// How the connection with this number is opened, on this shard; each call takes another port.
+    ///
+    /// # Errors
+    /// The caller's fault: with its values the URL is none.
+    pub(crate) fn options(&self, number: u32, shard: usize) -> Result<ConnectOptions, Failure> {
+        let options = match &self.fixed {
+            Some(fixed) => fixed.clone(),
+            None => self.fill(number)?,
+        };
+        let options = options.shard(shard);
+        Ok(match self.sources.next() {
+            Some(source) => options.from(source),
+            None => options,
+        })
+    }
+
+    fn is_fixed(&self) -> bool {
+        let headers = self.headers.iter().map(|(_, value)| value);
+        let mut all = headers.chain(&self.subprotocols).chain(&self.origin).chain([&self.url]);
+        all.all(Template::is_fixed)
+    }
+
+    /// Everything but the source.
+    fn fill(&self, number: u32) -> Result<ConnectOptions, Failure> {
+        let mut hasher = self.random.build_hasher();
+        hasher.write_u32(number);
+        let random = hasher.finish();
+        let fill = |template: &Template, place| template.fill(&self.data, number, random, place);
+        let mut options = connect_options(&fill(&self.url, Place::Url))?.to(self.address);
+        if let Some(origin) = &self.origin {
+            options = options.origin(&fill(origin, Place::Header));
         }
-    }
-}
-
-/// All of 127.0.0.0/8 is this machine, with no set-up. Port 0: the kernel chooses at connect, so that
-/// a port is used once per source address.
-fn source(index: u32) -> SocketAddr {
-    let address = Ipv4Addr::from_bits(Ipv4Addr::LOCALHOST.to_bits() + index);
-    SocketAddr::from((address, 0))
-}
-
-fn check_sources(target: SocketAddr, sources: u32) -> Result<(), Failure> {
-    let is_loopback = matches!(target.ip(), IpAddr::V4(address) if address.is_loopback());
-    if sources > 1 && !is_loopback {
-        return Err(Failure::Usage(format!(
-            "--sources {sources} needs a target in 127.0.0.0/8, and this one is {}",
-            target.ip()
-        )));
-    }
-    Ok(())
-}
-
-fn check_ports(connections: u32, sources: u32, ports: u32) -> Result<(), Failure> {
-    let needed = connections.div_ceil(ports.max(1));
-    if sources >= needed {
-        return Ok(());
-    }
-    Err(Failure::Usage(format!(
-        "{connections} connections need {needed} source addresses, since each has {ports} ports: \
-         give --sources {needed}, or widen net.ipv4.ip_local_port_range"
-    )))
-}
-
-/// Ports that the kernel gives to outgoing connections of one source address: as set, or all where
-/// the setting cannot be read.
-fn local_ports() -> u32 {
-    let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
-    let mut bounds = range.split_whitespace().filter_map(|bound| bound.parse::<u32>().ok());
-    match (bounds.next(), bounds.next()) {
-        (Some(first), Some(last)) if first <= last => last - first + 1,
-        _ => u32::from(u16::MAX),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sources_follow_each_other() {
-        let table = [(0, "127.0.0.1:0"), (1, "127.0.0.2:0"), (255, "127.0.1.0:0"), (65_535, "127.1.0.0:0")];
-        for (index, address) in table {
-            assert_eq!(source(index).to_string(), address);
+        for subprotocol in &self.subprotocols {
+            options = options.subprotocol(&fill(subprotocol, Place::Header));
         }
-    }
-
-    #[test]
-    fn several_sources_need_loopback() {
-        let table = [
-            ("127.0.0.1:80", 2, true),
-            ("127.9.9.9:80", 50, true),
-            ("192.0.2.1:80", 1, true),
-            ("192.0.2.1:80", 2, false),
-            ("[::1]:80", 1, true),
-            ("[::1]:80", 2, false),
-        ];
-        for (target, sources, allowed) in table {
-            assert_eq!(
-                check_sources(target.parse().unwrap(), sources).is_ok(),
-                allowed,
-                "{target} {sources}"
-            );
+        for (name, value) in &self.headers {
+            options = options.header(name, &fill(value, Place::Header));
         }
-    }
-
-    #[test]
-    fn each_source_has_its_ports() {
-        let table =
-            [(1, 1, true), (28_232, 1, true), (28_233, 1, false), (28_233, 2, true), (1_000_000, 35, false)];
-        for (connections, sources, enough) in table {
-            let checked = check_ports(connections, sources, 28_232);
-            assert_eq!(checked.is_ok(), enough, "{connections} from {sources}");
+        if let Some(bytes) = self.receive_buffer_bytes {
+            options = options.receive_buffer_bytes(bytes);
         }
-        let text = check_ports(1_000_000, 35, 28_232).unwrap_err().to_string();
-        assert!(text.contains("--sources 36"), "{text}");
+        Ok(options)
     }
+}
+
+fn connect_options(url: &str) -> Result<ConnectOptions, Failure> {
+    ConnectOptions::new(url).map_err(|error| Failure::Usage(error.to_string()))
+}
+
+/// All headers that are asked for: as such, as cookies, and as a token.
+fn headers(options: &ConnectionOptions, data: &Data) -> Result<Vec<(String, Template)>, Failure> {
+    let mut headers = Vec::new();
+    for header in &options.header {
+        let (name, value) = header.split_once(':').ok_or_else(|| {
+            Failure::Usage(format!("--header {header:?} is none; write it as 'X-User: {{user}}'"))
+        })?;
+        headers.push((name.trim().to_owned(), value.trim().to_owned()));
+    }
+    if let Some(cookie) = options.cookie.iter().find(|cookie| !cookie.contains('=')) {
+        return Err(Failure::Usage(format!("--cookie {cookie:?} is none; write it as 'name=value'")));
+    }
+    if !options.cookie.is_empty() {
+        // RFC 6265 section 5.4: all of them in one header.
+        headers.push(("Cookie".into(), options.cookie.join("; ")));
+    }
+    if let Some(token) = &options.bearer {
+        headers.push(("Authorization".into(), format!("Bearer {token}")));
+    }
+    let parsed = headers.into_iter().map(|(name, value)| Ok((name, Template::parse(&value, data)?)));
+    parsed.collect::<Result<_, _>>().map_err(Failure::Usage)
 }

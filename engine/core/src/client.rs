@@ -12,7 +12,7 @@ use crate::shard::{Command, start_shards};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use wsring_io::Connect;
+use wsring_io::{Connect, Time};
 use wsring_proto::deflate::DeflateOptions;
 use wsring_proto::handshake;
 use wsring_proto::handshake::{Scheme, Url};
@@ -30,6 +30,7 @@ pub struct ConnectOptions {
     url: Url,
     to: Option<SocketAddr>,
     from: Option<SocketAddr>,
+    receive_buffer_bytes: Option<u32>,
     shard: Option<usize>,
     origin: Option<String>,
     subprotocols: Vec<String>,
@@ -43,6 +44,21 @@ pub(crate) struct Opening {
     /// Offered on top of that, as far as there is room when the request goes out.
     pub(crate) deflate: Option<DeflateOptions>,
     pub(crate) handler: Box<dyn FnOnce() -> Box<dyn Handler> + Send>,
+    /// When its shard has begun to connect.
+    pub(crate) begun: Time,
+    /// Once TCP is there.
+    pub(crate) steps: Option<Steps>,
+}
+
+/// When a client's connection took the first steps of its opening, on the shard's clock
+/// ([`Conn::now`](crate::Conn::now)). The answer of the server is what [`Handler::agreed`] and [`Handler::open`]
+/// come with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Steps {
+    /// The shard has asked the kernel for the socket and the connection.
+    pub begun: Time,
+    /// TCP is connected, and the request is on its way.
+    pub connected: Time,
 }
 
 /// Why a connection was not opened.
@@ -80,6 +96,7 @@ impl ConnectOptions {
             url,
             to: None,
             from: None,
+            receive_buffer_bytes: None,
             shard: None,
             origin: None,
             subprotocols: Vec::new(),
@@ -95,9 +112,17 @@ impl ConnectOptions {
     }
 
     /// Connects from this address: several of them allow more connections to one peer than there
-    /// are ports.
+    /// are ports. With port 0 the kernel looks for one, which takes the longer the fewer are left; with another it
+    /// takes that, or the connection fails with `EADDRINUSE` or `EADDRNOTAVAIL`.
     pub fn from(mut self, address: SocketAddr) -> Self {
         self.from = Some(address);
+        self
+    }
+
+    /// Has the kernel keep no more than so much of what the peer sends (`SO_RCVBUF`, see socket(7)); otherwise it
+    /// adapts that to how much is received. A peer meets a small one sooner when this side does not read.
+    pub fn receive_buffer_bytes(mut self, bytes: u32) -> Self {
+        self.receive_buffer_bytes = Some(bytes);
         self
     }
 
@@ -217,11 +242,14 @@ impl Client {
         let handshake = options.handshake()?;
         let request = self.requests.fetch_add(1, Ordering::Relaxed);
         let shard = options.shard.unwrap_or(request as usize) % self.shards();
-        let connect = Connect { request, to, from: options.from };
+        let (from, receive_buffer_bytes) = (options.from, options.receive_buffer_bytes);
+        let connect = Connect { request, to, from, receive_buffer_bytes };
         let opening = Box::new(Opening {
             handshake,
             deflate: options.deflate,
             handler: Box::new(move || Box::new(make())),
+            begun: Time(0),
+            steps: None,
         });
         self.running.cluster.send(shard, Command::Connect { connect, opening });
         Ok(())

@@ -8,7 +8,7 @@ use crate::settings::SlowPeer;
 use crate::shard::{Circle, Command, Compression, Frame, Local, Output, Tick};
 use crate::topic::{Encoding, Form, Pattern, Published, Start, Subscribed, Topic};
 use std::time::Duration;
-use wsring_io::{Outgoing, Time};
+use wsring_io::{CloseHow, Outgoing, Time};
 use wsring_proto::deflate::Deflate;
 use wsring_proto::frame::{self, Opcode};
 use wsring_proto::{Client, CloseCode, Framed, Kind, Message, Server};
@@ -174,6 +174,12 @@ impl Conn<'_> {
         self.append_close(wsring_proto::CloseReason { code: Some(code), reason });
     }
 
+    /// Ends the connection without a closing handshake, as a program does that is killed: with FIN behind what was
+    /// sent, or with RST, which throws that away. Its handler is told that it was lost (1006).
+    pub fn hang_up(&mut self, how: CloseHow) {
+        self.local.commands.push(Command::HangUp { socket: self.id.socket, how });
+    }
+
     /// Receives from now on what is published to the topic, as it was published.
     ///
     /// # Panics
@@ -275,6 +281,23 @@ impl Conn<'_> {
     pub fn set_timer(&mut self, after: Option<Duration>) {
         *self.timer = after.map_or(Tick(0), |after| self.local.tick.after(after));
         self.local.commands.push(Command::Reschedule(self.id.socket));
+    }
+
+    /// Reads nothing more from the peer until [`resume_reading`](Self::resume_reading): what it sends stays with the
+    /// kernel, and then with the peer. Messages that have arrived already may still come. Meanwhile its Pings are
+    /// not answered and none are sent to it; when it ends the connection, or a Close is sent, reading goes on by
+    /// itself.
+    pub fn pause_reading(&mut self) {
+        self.set_reading(false);
+    }
+
+    /// Reads on after [`pause_reading`](Self::pause_reading).
+    pub fn resume_reading(&mut self) {
+        self.set_reading(true);
+    }
+
+    fn set_reading(&mut self, on: bool) {
+        self.local.commands.push(Command::Read { socket: self.id.socket, on });
     }
 
     /// Sends bytes of an event stream as they are; on a WebSocket they are dropped.

@@ -1,6 +1,6 @@
 //! What an application writes: the life of one connection.
 
-use crate::{CloseCode, Conn, ConnectionId, Gap, OpenFailure};
+use crate::{CloseCode, Conn, ConnectionId, Gap, OpenFailure, Steps};
 use std::time::Duration;
 use wsring_proto::Message;
 use wsring_proto::handshake::Agreement;
@@ -31,10 +31,14 @@ pub trait Handler: 'static {
     /// A Pong has arrived. `round_trip` is known when it answers the shard's own latest Ping.
     fn pong(&mut self, _conn: &mut Conn<'_>, _payload: &[u8], _round_trip: Option<Duration>) {}
 
+    /// A client's TCP connection was made. Told with the outcome of the handshake, just before
+    /// [`agreed`](Self::agreed) or [`failed`](Self::failed).
+    fn connected(&mut self, _steps: &Steps) {}
+
     /// A client's connection was opened by the server: what was agreed. [`open`](Self::open) follows.
     fn agreed(&mut self, _agreement: &Agreement) {}
 
-    /// A client's connection could not be opened; nothing else is called.
+    /// A client's connection could not be opened; nothing else is called after it.
     fn failed(&mut self, _failure: &OpenFailure) {}
 
     /// The connection is over, or as good as: nothing can be sent any more. Called once for every

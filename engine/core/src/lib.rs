@@ -49,7 +49,7 @@ mod shard;
 mod topic;
 mod upgrade;
 
-pub use client::{Client, ConnectOptions, OpenFailure};
+pub use client::{Client, ConnectOptions, OpenFailure, Steps};
 pub use cluster::ConnectionId;
 pub use conn::{Conn, Sent};
 pub use driver::{Again, Driver, Turn};
@@ -69,7 +69,7 @@ pub use topic::{
 };
 pub use upgrade::{Answer, Deferred, Upgrade};
 
-pub use wsring_io::Time;
+pub use wsring_io::{CloseHow, Time};
 pub use wsring_proto::deflate::{Deflate, DeflateOptions, InvalidDeflateOptions};
 pub use wsring_proto::handshake::Agreement;
 pub use wsring_proto::handshake::Url;

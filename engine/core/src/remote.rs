@@ -5,6 +5,7 @@ use crate::cluster::{Cluster, ConnectionId};
 use crate::shard::Command;
 use bytes::Bytes;
 use std::sync::Arc;
+use wsring_io::CloseHow;
 use wsring_proto::Kind;
 
 /// Reaches one connection from any thread; cheap to clone. It keeps nothing alive: what is sent
@@ -38,6 +39,12 @@ impl Remote {
     /// Begins the closing handshake in one of the shard's next turns.
     pub fn close(&self, code: CloseCode, reason: impl Into<String>) {
         self.command(Command::Close { socket: self.id.socket, code, reason: reason.into() });
+    }
+
+    /// Ends the connection in one of the shard's next turns, without a closing handshake, as
+    /// [`Conn::hang_up`](crate::Conn::hang_up) does.
+    pub fn hang_up(&self, how: CloseHow) {
+        self.command(Command::HangUp { socket: self.id.socket, how });
     }
 
     fn send(&self, kind: Kind, payload: Bytes) {

@@ -22,6 +22,9 @@ pub enum Op {
     /// Receives no more until the next start (the kernel's window then holds the peer back). Some
     /// pieces already on their way may still be reported.
     ReceiveStop(Socket),
+    /// As [`ReceiveStop`](Self::ReceiveStop), until the peer ends the connection or it breaks: then receiving goes
+    /// on by itself, so that what came last, and the end, are reported.
+    ReceivePause(Socket),
     /// Asks for the peer's IP address; answered by [`PeerAddress`](crate::Completion::PeerAddress),
     /// before anything is received when it was submitted before `ReceiveStart`. It costs two system
     /// calls and, for that moment, a descriptor of the process. Not answered for a socket that is
@@ -80,4 +83,7 @@ pub struct Connect {
     /// Our own address, where it matters (more connections to one peer than there are ports); port 0
     /// lets the kernel choose at connect, so that ports are shared between different peers.
     pub from: Option<SocketAddr>,
+    /// Bytes of the receive buffer, `SO_RCVBUF`; `None`: the kernel fits it to what is received. (A kernel before
+    /// 6.7 leaves it as it is.)
+    pub receive_buffer_bytes: Option<u32>,
 }

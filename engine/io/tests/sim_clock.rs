@@ -137,7 +137,12 @@ fn a_peer_listener_is_connected_to() {
     let network = network_with_delay(MILLISECOND);
     let mut listener = network.listen();
     let mut io = network.shard(Config::default());
-    io.submit(Op::Connect(Connect { request: 3, to: listener.address(), from: None }));
+    io.submit(Op::Connect(Connect {
+        request: 3,
+        to: listener.address(),
+        from: None,
+        receive_buffer_bytes: None,
+    }));
     assert!(listener.accept().is_none());
     let completions = turn(&mut io, None);
     let [Completion::Connected { request: 3, socket }] = completions[..] else { panic!("{completions:?}") };
@@ -148,7 +153,12 @@ fn a_peer_listener_is_connected_to() {
     assert_eq!(peer.read(), b"hello");
 
     drop(listener);
-    io.submit(Op::Connect(Connect { request: 4, to: network.address(0), from: None }));
+    io.submit(Op::Connect(Connect {
+        request: 4,
+        to: network.address(0),
+        from: None,
+        receive_buffer_bytes: None,
+    }));
     io.submit(Op::ListenerClose);
     let completions: Vec<Completion> = (0..3).flat_map(|_| turn(&mut io, None)).collect();
     assert!(matches!(completions[..], [Completion::Connected { request: 4, .. }]), "{completions:?}");
@@ -159,7 +169,12 @@ fn faults_let_connects_fail() {
     let network = Network::new(9, Faults { connect_failed: 0.5, ..Faults::default() });
     let mut io = network.shard(Config { sockets_max: 100, ..Config::default() });
     for request in 0..200 {
-        io.submit(Op::Connect(Connect { request, to: network.address(0), from: None }));
+        io.submit(Op::Connect(Connect {
+            request,
+            to: network.address(0),
+            from: None,
+            receive_buffer_bytes: None,
+        }));
     }
     let completions: Vec<Completion> = (0..3).flat_map(|_| turn(&mut io, None)).collect();
     let mut answered: Vec<u64> = completions

@@ -269,7 +269,12 @@ fn a_shard_that_talks_to_itself_is_not_passed_over() {
     let network = Network::new(6, Faults { window_bytes: 10, short_send: 0.5, ..Faults::default() });
     let mut io = network.shard(Config::default());
     io.submit(Op::AcceptStart);
-    io.submit(Op::Connect(Connect { request: 1, to: network.address(0), from: None }));
+    io.submit(Op::Connect(Connect {
+        request: 1,
+        to: network.address(0),
+        from: None,
+        receive_buffer_bytes: None,
+    }));
     let start = network.now();
     let (mut near, mut received) = (None, 0);
     while received < 1000 {

@@ -169,7 +169,12 @@ fn drive_clients(to: SocketAddr, ring: u8, count: u64, sockets_max: u32) {
         assert!(Instant::now() < end, "{connected} connected, {echoed} echoed of {count}");
         while asked < count && asked - connected < 256 {
             let from = SocketAddr::from(([127, 0, ring, 1 + (asked % 4) as u8], 0));
-            io.submit(Op::Connect(Connect { request: asked, to, from: Some(from) }));
+            io.submit(Op::Connect(Connect {
+                request: asked,
+                to,
+                from: Some(from),
+                receive_buffer_bytes: None,
+            }));
             asked += 1;
         }
         io.turn(Some(io.now().after(Duration::from_secs(1))), &mut completions).unwrap();
@@ -214,7 +219,12 @@ fn a_ring_is_dropped_with_everything_in_flight() {
         }
         let nowhere = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         shard.turn_for(Duration::from_millis(5));
-        shard.io.submit(Op::Connect(Connect { request: 1, to: nowhere, from: None }));
+        shard.io.submit(Op::Connect(Connect {
+            request: 1,
+            to: nowhere,
+            from: None,
+            receive_buffer_bytes: None,
+        }));
         shard.io.submit(Op::Send {
             socket: pairs[2].1,
             bytes: Outgoing::Shared(pattern(100).into()),

@@ -234,7 +234,7 @@ fn connects_from_where_it_is_told() {
     let places: [Option<SocketAddr>; 3] =
         [None, Some("127.0.0.7:0".parse().unwrap()), Some("127.0.0.8:0".parse().unwrap())];
     for (request, from) in (70..).zip(places) {
-        shard.io.submit(Op::Connect(Connect { request, to, from }));
+        shard.io.submit(Op::Connect(Connect { request, to, from, receive_buffer_bytes: None }));
         let socket = shard.await_one(|completion| match completion {
             Completion::Connected { request: of, socket } if *of == request => Some(*socket),
             Completion::ReceiveEnded { end: ReceiveEnd::Eof, .. } => None,
@@ -256,7 +256,7 @@ fn a_refused_connect_leaves_nothing() {
     let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut shard = Shard::new(&Config { sockets_max: 2, ..config() });
     let failure = |shard: &mut Shard, from: Option<SocketAddr>| {
-        shard.io.submit(Op::Connect(Connect { request: 9, to: gone, from }));
+        shard.io.submit(Op::Connect(Connect { request: 9, to: gone, from, receive_buffer_bytes: None }));
         match shard.next() {
             Completion::ConnectFailed { request: 9, errno } => errno,
             other => panic!("{other:?}"),
@@ -277,7 +277,7 @@ fn a_connect_into_a_full_table_fails() {
     let mut shard = Shard::new(&Config { sockets_max: 2, ..config() });
     let mut outcomes = Vec::new();
     for request in 0..3 {
-        shard.io.submit(Op::Connect(Connect { request, to, from: None }));
+        shard.io.submit(Op::Connect(Connect { request, to, from: None, receive_buffer_bytes: None }));
     }
     for _ in 0..3 {
         outcomes.push(match shard.next() {

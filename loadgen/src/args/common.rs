@@ -1,6 +1,6 @@
 //! What several subcommands have in common.
 
-use super::OutputOptions;
+use super::{ConnectionOptions, OutputOptions, ServerOptions};
 use crate::units::time;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -11,13 +11,9 @@ use std::time::Duration;
 pub(crate) struct Common {
     /// What to connect to: a URL such as ws://127.0.0.1:8080/echo
     pub(crate) url: String,
-    /// Connections opened per second.
+    /// Connections opened per second, at most.
     #[arg(long, value_name = "N", default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) rate: u32,
-    /// Source addresses to connect from in turn, 127.0.0.1 and those after it. One address has some
-    /// 28,000 ports, and connects quickly up to half of them. Only towards a loopback address.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=65_536))]
-    pub(crate) sources: u32,
     /// Longest time from connecting to the answer of the opening handshake.
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
     pub(crate) connect_timeout: Duration,
@@ -28,6 +24,10 @@ pub(crate) struct Common {
     /// Bind shards to cores, the first to this one.
     #[arg(long, value_name = "CORE")]
     pub(crate) pin: Option<usize>,
+    #[command(flatten)]
+    pub(crate) server: ServerOptions,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionOptions,
     #[command(flatten)]
     pub(crate) output: OutputOptions,
 }

@@ -2,6 +2,7 @@
 
 use super::load::{HealthOptions, MessageOptions, PhaseOptions, positive, rate};
 use super::{Common, KindChoice};
+use crate::limits::calibrate::CeilingChoice;
 use crate::load::presets::{Preset, Sending};
 use crate::load::schedule::{Arrivals, Model};
 use crate::load::size::SizeChoice;
@@ -47,6 +48,10 @@ pub(crate) struct EchoOptions {
     pub(crate) phases: PhaseOptions,
     #[command(flatten)]
     pub(crate) health: HealthOptions,
+    /// What this generator can do at most, for the share that this run has used of it: a file that `wsload
+    /// calibrate` wrote, or auto for what it last left on this host.
+    #[arg(long, value_name = "FILE", default_value = "auto", help_heading = "Validity")]
+    pub(crate) ceiling: CeilingChoice,
 }
 
 impl EchoOptions {

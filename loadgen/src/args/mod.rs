@@ -1,7 +1,11 @@
 //! The command line: one file for each subcommand, and one for what several have in common.
 
+mod calibrate;
+mod capacity;
 mod common;
 mod conform;
+mod connect;
+mod connection;
 mod doctor;
 mod echo;
 mod fanout;
@@ -11,9 +15,15 @@ pub(crate) mod load;
 mod output;
 mod peer;
 mod report;
+mod server;
+mod slow;
 
+pub(crate) use calibrate::{CalibrateOptions, NullServerOptions};
+pub(crate) use capacity::CapacityOptions;
 pub(crate) use common::{Common, KindChoice};
 pub(crate) use conform::ConformOptions;
+pub(crate) use connect::{ChurnOptions, ConnectOptions, Ending, StormOptions};
+pub(crate) use connection::ConnectionOptions;
 pub(crate) use doctor::DoctorOptions;
 pub(crate) use echo::EchoOptions;
 pub(crate) use fanout::{FanoutOptions, Way};
@@ -22,7 +32,10 @@ pub(crate) use inspect::{Action, Close, InspectOptions, close, control, hex};
 pub(crate) use output::OutputOptions;
 pub(crate) use peer::PeerOptions;
 pub(crate) use report::ReportOptions;
+pub(crate) use server::ServerOptions;
+pub(crate) use slow::SlowOptions;
 
+use crate::failure::Failure;
 use clap::{Parser, Subcommand};
 
 /// A load generator for WebSocket servers, on io_uring.
@@ -46,8 +59,14 @@ pub(crate) enum Command {
     Echo(EchoOptions),
     /// Publish messages and measure when they reach how many of the subscribers.
     Fanout(FanoutOptions),
+    /// Open connections and measure how that goes: TCP and the upgrade to WebSocket, each by itself.
+    Connect(ConnectOptions),
     /// Open many connections and hold them, answering pings.
     Idle(IdleOptions),
+    /// Have connections come and go at a rate.
+    Churn(ChurnOptions),
+    /// Drop a share of all connections at once and connect them again, as after a failure of the network.
+    Storm(StormOptions),
     /// Check whether this machine can hold so many connections, and say what mends it.
     Doctor(DoctorOptions),
     /// Show reports that were written with --json, and write one of them in any other form.
@@ -57,6 +76,28 @@ pub(crate) enum Command {
     Conform(ConformOptions),
     /// Show the opening handshake header by header, and frames byte by byte, in both directions.
     Inspect(InspectOptions),
+    /// Find the largest load that a server holds under an objective.
+    Capacity(CapacityOptions),
+    /// Measure what this generator can do at most, against a null server on this machine.
+    Calibrate(CalibrateOptions),
+    /// The server for it.
+    #[command(name = "null-server", hide = true)]
+    NullServer(NullServerOptions),
+}
+
+impl Command {
+    /// What these words stand for behind the program's name, as if they had been typed.
+    ///
+    /// # Errors
+    /// The caller's fault, in one line.
+    pub(crate) fn of_words(words: impl IntoIterator<Item = String>) -> Result<Self, Failure> {
+        let line = std::iter::once("wsload".to_owned()).chain(words);
+        Arguments::try_parse_from(line).map(|arguments| arguments.command).map_err(|error| {
+            let text = error.to_string();
+            let first = text.lines().next().unwrap_or_default();
+            Failure::Usage(first.trim_start_matches("error: ").trim_end_matches(':').to_owned())
+        })
+    }
 }
 
 #[cfg(test)]

@@ -61,6 +61,13 @@ impl Host {
         Some(self.text(path)?.trim().to_owned())
     }
 
+    /// What lies in a folder, by name.
+    pub(crate) fn names(&self, path: &str) -> Vec<String> {
+        let entries =
+            fs::read_dir(self.root.join(path.trim_start_matches('/'))).into_iter().flatten().flatten();
+        entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+    }
+
     /// A setting with one number.
     pub(crate) fn sysctl(&self, name: &str) -> Option<u64> {
         self.sysctl_list(name).first().copied()

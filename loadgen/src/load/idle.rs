@@ -1,39 +1,43 @@
 //! The workload `idle`: many connections that say nothing.
 //!
 //! ```text
-//!   open    at a rate, from one or more source addresses
-//!   hold    the engine answers pings; what ends is counted
+//!   open    at a rate
+//!   hold    pings of the server are answered, and own ones sent where asked for; what ends is counted
+//!   ping    where asked for: a Ping on each connection, at the same rate, and its Pong
 //!   echo    where asked for: one message on each connection, at the same rate, and its echo verified
 //!   close
 //! ```
 
-use super::message::{Messages, Name};
-use super::size::SizeChoice;
-use crate::args::{IdleOptions, KindChoice};
+use super::pinging::{Pinged, ping_all};
+use super::slow::{Fates, Plan, Reader};
+use crate::args::IdleOptions;
 use crate::failure::Failure;
-use crate::fleet::{Fleet, Member};
-use crate::model::{Load, Report, Section};
+use crate::fleet::{Fleet, Member, Needs};
+use crate::limits::cost::{Steps, steps};
+use crate::measure::memory::Memory;
+use crate::model::{Latency, Load, Report, Section};
 use crate::pace::{Pace, sleep_until, wait_for};
 use crate::report;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Instant;
-use wsring::{Closed, Conn, ConnectionId, Handler, Message, OpenFailure};
+use std::time::{Duration, Instant};
+use wsring::{Closed, Conn, ConnectionId, Handler, Kind, Message, OpenFailure};
 
-/// Payload of the message at the end: a name and some content.
-const SIZE: usize = 32;
-
-/// What all connections share: the message that each may get, and how many got it.
-struct Check {
-    messages: Messages,
+/// What all connections share.
+struct Board {
     right: AtomicU32,
-    wrong: AtomicU32,
+    /// Messages that were no echo that was due.
+    others: AtomicU32,
+    pinged: Pinged,
+    plan: Plan,
+    fates: Arc<Fates>,
 }
 
 /// One connection.
 struct Idle {
     member: Member,
-    check: Arc<Check>,
+    board: Arc<Board>,
+    slow: Option<Box<Reader>>,
 }
 
 /// Runs the workload.
@@ -42,89 +46,171 @@ struct Idle {
 /// As [`Fleet::open`].
 pub(crate) fn run(options: &IdleOptions) -> Result<Report, Failure> {
     let mut report = report::start("idle", &options.common.url, 0);
-    let fleet = Fleet::start(&options.common, options.connections, SIZE, SIZE)?;
-    let check = Arc::new(Check {
-        messages: Messages::new(KindChoice::Binary, &SizeChoice::Fixed(SIZE))?,
+    let before = Memory::read();
+    let plan = Plan::of(&options.slow);
+    let fleet = Fleet::start_with(
+        &options.common,
+        Needs {
+            connections: options.connections,
+            ping: options.ping_interval.map(|interval| (interval, options.pong_timeout)),
+            slow: plan,
+            ..Needs::default()
+        },
+    )?;
+    let board = Arc::new(Board {
         right: AtomicU32::new(0),
-        wrong: AtomicU32::new(0),
+        others: AtomicU32::new(0),
+        pinged: Pinged::new(fleet.shards()),
+        plan,
+        fates: Arc::new(Fates::new(&options.slow)),
     });
-    let opening = fleet.open(|member, _| Idle { member, check: Arc::clone(&check) })?;
-    eprintln!("wsload: {} connections open, holding them for {:?}", opening.opened, options.hold);
+    let mut cost = Steps::start(&options.common.server)?;
+    let steps = match cost {
+        Some(_) => steps(&options.steps, options.connections)?,
+        None => vec![options.connections],
+    };
+    let make = |member, _| {
+        let idle = Idle::new(member, &board);
+        move || idle
+    };
+    let opening = fleet.open_in_steps(&steps, make, |opened| {
+        if let Some(cost) = &mut cost {
+            cost.hold(opened, options.step_hold);
+        }
+    })?;
+    let memory = Memory::read();
+    if !options.common.output.no_progress {
+        eprintln!("wsload: {} connections open, holding them for {:?}", opening.opened, options.hold);
+    }
     sleep_until(Instant::now() + options.hold);
-    let alive = fleet.alive();
+    let mut section = Section::new("held", "Held").fact(
+        "alive",
+        format!("{} after {:.1} s", fleet.alive(), options.hold.as_secs_f64()),
+        "",
+    );
+    let others = board.others.load(Ordering::Relaxed);
+    if others > 0 {
+        section = section.fact("unasked", format!("{others} messages from the server"), "");
+    }
+    if options.ping_at_end {
+        section = section.fact("ponged", pings(options, &fleet, &board, &mut report), "");
+    }
     // A message that came unasked is no fault of an idle connection, but it is none of an echo server.
-    let unasked = check.wrong.swap(0, Ordering::Relaxed);
-    let echo = options.echo_at_end.then(|| echo(options, &fleet, &check));
-    let hold_seconds = options.hold.as_secs_f64();
-    let mut section =
-        Section::new("held", "Held").fact("alive", format!("{alive} after {hold_seconds:.1} s"), "");
-    if unasked > 0 {
-        section = section.fact("unasked", format!("{unasked} messages from the server"), "");
+    board.others.store(0, Ordering::Relaxed);
+    if options.echo_at_end {
+        section = section.fact("echoed", echo(options, &fleet, &board, &mut report), "");
     }
+    section = memory.since(&before).facts(section, opening.opened);
     report.load = Load { connections: u64::from(options.connections), ..Load::default() };
-    report.counts.insert(String::from("unasked"), u64::from(unasked));
-    if let Some(echo) = echo {
-        section = section.fact("echoed", echo.text(), "");
-        echo.judge(&mut report);
-    }
+    report.counts.insert(String::from("unasked"), u64::from(others));
     report.sections.push(section);
+    account(&board, &mut report);
+    if options.slow.slow > 0.0 {
+        board.fates.report(&plan, &mut report);
+    }
+    if let Some(cost) = cost {
+        cost.fill(&mut report);
+    }
     fleet.account(opening, &mut report)?;
     Ok(report)
 }
 
-/// One message on each connection after the hold.
-#[derive(Clone, Copy, Debug)]
-struct FinalEcho {
-    sent: u32,
-    right: u32,
-    wrong: u32,
-    seconds: f64,
+/// Pongs, and how long they took.
+fn account(board: &Board, report: &mut Report) {
+    let (regular, at_end) = board.pinged.sum();
+    report.counts.insert(String::from("pongs"), regular.len() + at_end.len());
+    let named = [("ping", regular), ("ping_at_end", at_end)];
+    let latencies = named.into_iter().filter(|(_, histogram)| !histogram.is_empty());
+    report.latencies.extend(latencies.map(|(name, histogram)| Latency::of(name, &histogram)));
 }
 
-impl FinalEcho {
-    fn text(&self) -> String {
-        let Self { sent, right, seconds, .. } = self;
-        format!("{right} of {sent} connections in {seconds:.2} s, each verified")
-    }
-
-    fn judge(&self, report: &mut Report) {
-        if self.wrong > 0 {
-            report.not_met(format!("{} messages were not the echo that was due", self.wrong));
-        }
-        if self.right < self.sent {
-            report.not_met(format!("{} connections did not echo their message", self.sent - self.right));
-        }
-    }
-}
-
-/// Sends one message on each connection and waits for what comes back.
-fn echo(options: &IdleOptions, fleet: &Fleet<'_>, check: &Check) -> FinalEcho {
+/// Sends a Ping on each connection that reads, and waits for the Pongs.
+fn pings(options: &IdleOptions, fleet: &Fleet<'_>, board: &Board, report: &mut Report) -> String {
     let began = Instant::now();
-    let remotes = fleet.remotes();
-    let pace = Pace::begin(options.common.rate);
-    for (number, (connection, remote)) in (0..).zip(&remotes) {
-        pace.wait(number);
-        let mut payload = Vec::with_capacity(SIZE);
-        check.messages.write(Name { connection: *connection, sequence: 0 }, &mut payload);
-        remote.send_binary(payload);
+    let connections = healthy(fleet, board);
+    let sent = connections.len() as u64;
+    ping_all(fleet, &connections, options.common.rate);
+    let window = Duration::from_secs_f64(sent as f64 / f64::from(options.common.rate));
+    wait_for(Instant::now() + window + options.echo_timeout, || board.pinged.at_end() >= sent);
+    let answered = board.pinged.at_end();
+    if answered < sent {
+        report.not_met(format!("{} connections did not answer their Ping", sent - answered));
     }
-    let sent = remotes.len() as u32;
-    let answers = || (check.right.load(Ordering::Relaxed), check.wrong.load(Ordering::Relaxed));
+    format!("{answered} of {sent} connections in {:.2} s", began.elapsed().as_secs_f64())
+}
+
+/// The connections that read, and their numbers.
+fn healthy(fleet: &Fleet<'_>, board: &Board) -> Vec<(u32, wsring::Remote)> {
+    fleet.remotes().into_iter().filter(|(number, _)| !board.plan.is_slow(*number)).collect()
+}
+
+/// Sends one message on each connection that reads, and waits for what comes back.
+fn echo(options: &IdleOptions, fleet: &Fleet<'_>, board: &Board, report: &mut Report) -> String {
+    let began = Instant::now();
+    let pace = Pace::begin(options.common.rate);
+    let connections = healthy(fleet, board);
+    for (number, (connection, remote)) in (0..).zip(&connections) {
+        pace.wait(number);
+        remote.send_binary(proof(*connection).to_vec());
+    }
+    let sent = connections.len() as u32;
+    let answers = || (board.right.load(Ordering::Relaxed), board.others.load(Ordering::Relaxed));
     wait_for(Instant::now() + options.echo_timeout, || answers().0 >= sent);
     let (right, wrong) = answers();
-    FinalEcho { sent, right, wrong, seconds: began.elapsed().as_secs_f64() }
+    if wrong > 0 {
+        report.not_met(format!("{wrong} messages were not the echo that was due"));
+    }
+    if right < sent {
+        report.not_met(format!("{} connections did not echo their message", sent - right));
+    }
+    format!("{right} of {sent} connections in {:.2} s, each verified", began.elapsed().as_secs_f64())
+}
+
+/// The message of a connection: its number, and content that depends on it.
+fn proof(number: u32) -> [u8; 32] {
+    let mut proof = [0; 32];
+    let mut word = u64::from(number);
+    for chunk in proof.chunks_exact_mut(8) {
+        chunk.copy_from_slice(&word.to_be_bytes());
+        // The multiplier of splitmix64's successor states: neighbours have nothing in common.
+        word = (word ^ (word >> 29)).wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(1);
+    }
+    proof
+}
+
+impl Idle {
+    fn new(member: Member, board: &Arc<Board>) -> Self {
+        let is_slow = board.plan.is_slow(member.number);
+        let slow = is_slow.then(|| Box::new(Reader::new(&board.plan, &board.fates)));
+        Self { member, board: Arc::clone(board), slow }
+    }
 }
 
 impl Handler for Idle {
     fn open(&mut self, conn: &mut Conn<'_>) {
         self.member.opened(conn);
+        if let Some(slow) = &mut self.slow {
+            slow.open(conn);
+        }
     }
 
-    fn message(&mut self, _: &mut Conn<'_>, message: Message<'_>) {
-        let name = Name { connection: self.member.number, sequence: 0 };
-        let is_right = self.check.messages.matches(name, message.kind(), message.payload());
-        let count = if is_right { &self.check.right } else { &self.check.wrong };
+    fn message(&mut self, conn: &mut Conn<'_>, message: Message<'_>) {
+        if let Some(slow) = &mut self.slow {
+            return slow.message(conn, &message);
+        }
+        let is_right = message.kind() == Kind::Binary && message.payload() == proof(self.member.number);
+        let count = if is_right { &self.board.right } else { &self.board.others };
         count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn timer(&mut self, conn: &mut Conn<'_>) {
+        if let Some(slow) = &mut self.slow {
+            slow.timer(conn);
+        }
+    }
+
+    fn pong(&mut self, conn: &mut Conn<'_>, payload: &[u8], round_trip: Option<Duration>) {
+        self.board.pinged.pong(conn, payload, round_trip);
     }
 
     fn failed(&mut self, failure: &OpenFailure) {
@@ -132,6 +218,12 @@ impl Handler for Idle {
     }
 
     fn close(&mut self, _: ConnectionId, closed: &Closed<'_>) {
-        self.member.closed(closed);
+        match &self.slow {
+            Some(slow) => {
+                slow.close(closed);
+                self.member.left();
+            }
+            None => self.member.closed(closed),
+        }
     }
 }

@@ -2,8 +2,12 @@
 //!
 //! ```text
 //!   echo      messages to an echo server and what became of them
-//!   idle      many connections that say nothing
 //!   fanout    one publishes, many get it
+//!   idle      many connections that say nothing; pinging: their Pings
+//!   connect   how openings go, step by step
+//!   churn     connections that come and go
+//!   storm     a share of them is dropped at once, and comes again
+//!   slow      readers that do not keep up, among the others
 //!
 //!   crew      connections that are open for a load
 //!   lane      what a shard's connections have on their way; drive: what is done there by the clock
@@ -14,6 +18,8 @@
 //!   presets   the parameters of well-known benchmarks
 //! ```
 
+pub(crate) mod churn;
+pub(crate) mod connect;
 pub(crate) mod crew;
 mod drive;
 pub(crate) mod echo;
@@ -23,7 +29,11 @@ mod lane;
 pub(crate) mod message;
 pub(crate) mod outcome;
 pub(crate) mod phases;
+mod pinging;
 pub(crate) mod presets;
 pub(crate) mod schedule;
 pub(crate) mod size;
+pub(crate) mod slow;
+mod spread;
+pub(crate) mod storm;
 mod verify;

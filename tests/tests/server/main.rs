@@ -14,6 +14,7 @@ mod http;
 mod panics;
 mod placement;
 mod reach;
+mod reading;
 mod resume;
 mod slow_peer;
 mod timeouts;

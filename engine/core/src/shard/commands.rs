@@ -42,8 +42,10 @@ impl<I: Io> Shard<I> {
                 });
             }
             Command::Close { socket, code, reason } => self.close(socket, code, &reason),
+            Command::HangUp { socket, how } => self.cut(socket, how),
             Command::Published(log) => self.local.fanout.published(&log, self.local.shard),
             Command::Reschedule(socket) => self.reschedule(socket),
+            Command::Read { socket, on } => self.set_reading(socket, on),
             Command::Connect { connect, opening } => self.connect(connect, opening),
             Command::Drive(make) => self.drivers.add(make),
             Command::AcceptResume => self.resume_accept(),

@@ -144,17 +144,19 @@ fn due(session: &Session, settings: &Settings, now: Tick) -> Due {
         return Due::Never;
     }
     let clock = &session.clock;
-    let pinged = clock.ping.0 != 0 && clock.heard <= clock.ping;
+    // Who is not read from cannot be heard.
+    let ping_interval = settings.ping_interval.filter(|_| !session.held);
+    let pinged = !session.held && clock.ping.0 != 0 && clock.heard <= clock.ping;
     let candidates = [
         settings.lifetime_max.map(|max| (clock.opened.after(max), Due::Lifetime)),
         settings.idle_timeout.map(|timeout| (clock.message.after(timeout), Due::Idle)),
         (session.timer.0 != 0).then_some((session.timer, Due::Timer)),
         pinged.then(|| (clock.ping.after(settings.pong_timeout), Due::NoPong)),
-        settings.ping_interval.filter(|_| !pinged).map(|interval| (clock.heard.after(interval), Due::Ping)),
+        ping_interval.filter(|_| !pinged).map(|interval| (clock.heard.after(interval), Due::Ping)),
     ];
     // A Ping may be answered long before its deadline, which does not move: so that the next one is
     // not late, this is looked at when that may be due.
-    let look = settings.ping_interval.filter(|_| pinged).map(|interval| clock.ping.after(interval));
+    let look = ping_interval.filter(|_| pinged).map(|interval| clock.ping.after(interval));
     match candidates.into_iter().flatten().min_by_key(|(tick, _)| *tick) {
         None => Due::Never,
         Some((tick, due)) if tick <= now => due,

@@ -30,6 +30,15 @@ impl<I: Io> Shard<I> {
         self.end(socket, CloseHow::Reset);
     }
 
+    /// The application ends it without a closing handshake.
+    pub(super) fn cut(&mut self, socket: Socket, how: CloseHow) {
+        self.hang_up(socket, &Closed::LOST);
+        match how {
+            CloseHow::Fin => self.finish(socket),
+            CloseHow::Reset => self.end(socket, how),
+        }
+    }
+
     /// Tells the handler that it is over, unless it was told.
     pub(super) fn hang_up(&mut self, socket: Socket, closed: &Closed<'_>) {
         let id = ConnectionId { shard: self.local.shard as u32, socket };

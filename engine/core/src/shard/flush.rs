@@ -135,7 +135,7 @@ impl<I: Io> Shard<I> {
         let Some(session) = self.table.get(socket) else { return };
         if session.flow.should_resume(&self.local.settings) {
             session.flow.paused = false;
-            self.io.submit(Op::ReceiveStart(socket));
+            self.set_receiving(socket);
         }
     }
 
@@ -144,7 +144,30 @@ impl<I: Io> Shard<I> {
         let Some(session) = self.table.get(socket) else { return };
         if session.flow.should_pause(&self.local.settings) {
             session.flow.paused = true;
-            self.io.submit(Op::ReceiveStop(socket));
+            self.set_receiving(socket);
         }
+    }
+
+    /// The handler wants to be read for, or not. Whoever has sent a Close waits for the peer's.
+    pub(super) fn set_reading(&mut self, socket: Socket, on: bool) {
+        let Some(session) = self.table.get(socket) else { return };
+        let held = !on && session.is_open_stream();
+        if held != session.held && !session.is_closing() {
+            session.held = held;
+            session.clock.heard = self.local.tick;
+            self.set_receiving(socket);
+            self.reschedule(socket);
+        }
+    }
+
+    /// Receives, or not, as things stand.
+    fn set_receiving(&mut self, socket: Socket) {
+        let Some(session) = self.table.get(socket) else { return };
+        self.io.submit(match (session.flow.paused, session.held) {
+            // What the peer sends must not add to what waits for it, not even at the end.
+            (true, _) => Op::ReceiveStop(socket),
+            (false, true) => Op::ReceivePause(socket),
+            (false, false) => Op::ReceiveStart(socket),
+        });
     }
 }

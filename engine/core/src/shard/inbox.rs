@@ -9,7 +9,7 @@ use crate::upgrade::Decision;
 use bytes::Bytes;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use wsring_io::{Connect, Socket, Waker};
+use wsring_io::{CloseHow, Connect, Socket, Waker};
 use wsring_proto::Kind;
 
 /// One request to a shard.
@@ -20,10 +20,14 @@ pub(crate) enum Command {
     Send { socket: Socket, kind: Kind, payload: Bytes },
     /// Begin the closing handshake of one connection.
     Close { socket: Socket, code: CloseCode, reason: String },
+    /// End one connection without one.
+    HangUp { socket: Socket, how: CloseHow },
     /// A log has grown. At most one is on its way for each log and shard.
     Published(Arc<Log>),
     /// A connection's handler has set its timer.
     Reschedule(Socket),
+    /// A connection's handler wants to be read for, or not.
+    Read { socket: Socket, on: bool },
     /// Open a connection.
     Connect { connect: Connect, opening: Box<Opening> },
     /// Make a driver and call it in every turn.

@@ -2,7 +2,7 @@
 
 use super::hands::{After, Hands};
 use super::session::{Lent, Phase};
-use super::{Local, Shard};
+use super::{Command, Local, Shard};
 use crate::handler::Closed;
 use std::ops::Range;
 use std::panic::AssertUnwindSafe;
@@ -114,6 +114,9 @@ impl<I: Io> Shard<I> {
     pub(super) fn note_close(&mut self, socket: Socket) {
         let timeout = self.local.settings.close_timeout;
         let Some(session) = self.table.get(socket) else { return };
+        if session.flow.close_sent && session.held {
+            self.local.commands.push(Command::Read { socket, on: true });
+        }
         if !session.flow.close_sent || session.clock.limit.0 != 0 {
             return;
         }

@@ -3,16 +3,18 @@
 use super::hands::{After, Hands};
 use super::session::{Phase, Session, Stream};
 use super::{Shard, input};
-use crate::client::{OpenFailure, Opening};
+use crate::client::{OpenFailure, Opening, Steps};
+use crate::handler::Handler;
 use crate::limits::ANSWER_HEAD_BYTES_MAX;
 use wsring_io::{CloseHow, Connect, Io, Op, Socket};
 use wsring_proto::http;
 
 impl<I: Io> Shard<I> {
-    pub(super) fn connect(&mut self, connect: Connect, opening: Box<Opening>) {
+    pub(super) fn connect(&mut self, connect: Connect, mut opening: Box<Opening>) {
         if self.draining.is_some() {
             return fail(*opening, &OpenFailure::Lost);
         }
+        opening.begun = self.local.now;
         let due = self.local.now.after(self.local.settings.handshake_timeout);
         self.openings_due.push_back((due, connect.request));
         self.openings.insert(connect.request, opening);
@@ -58,6 +60,7 @@ impl<I: Io> Shard<I> {
             self.local.cluster.closed(self.local.shard);
             return self.io.submit(Op::Close { socket, how: CloseHow::Reset });
         };
+        opening.steps = Some(Steps { begun: opening.begun, connected: self.local.now });
         if let Some(mut options) = opening.deflate {
             options.server_takeover &= self.resources.has_room_for_context();
             opening.handshake = opening.handshake.deflate(options);
@@ -104,10 +107,9 @@ impl Hands<'_> {
                 After::Lost
             }
             Ok(agreement) => {
-                let Opening { handler, deflate, .. } = *opening;
-                let agreed = agreement.deflate().zip(deflate);
+                let agreed = agreement.deflate().zip(opening.deflate);
                 let protocol = self.protocol(agreed);
-                let mut handler = handler();
+                let mut handler = make(*opening);
                 handler.agreed(&agreement);
                 self.session.phase = Phase::Client(Stream::new(protocol, handler));
                 self.opened(&mut answer[end..], None)
@@ -117,5 +119,14 @@ impl Hands<'_> {
 }
 
 fn fail(opening: Opening, failure: &OpenFailure) {
-    input::guarded(move || (opening.handler)().failed(failure));
+    input::guarded(move || make(opening).failed(failure));
+}
+
+/// The handler that was waited for, told how far the opening has come.
+fn make(opening: Opening) -> Box<dyn Handler> {
+    let mut handler = (opening.handler)();
+    if let Some(steps) = &opening.steps {
+        handler.connected(steps);
+    }
+    handler
 }

@@ -31,6 +31,8 @@ pub(crate) struct Session {
     pub(crate) topics: Circle,
     /// When its handler wants to be called; 0: not.
     pub(crate) timer: Tick,
+    /// Receiving is stopped because the handler wants it.
+    pub(crate) held: bool,
     /// Once all output is out the transport is closed.
     pub(crate) ending: bool,
     /// The peer has sent its last byte.
@@ -179,6 +181,7 @@ impl Session {
             clock: Clock { opened: now, heard: now, message: now, ..Clock::default() },
             topics: Circle::default(),
             timer: Tick(0),
+            held: false,
             ending: false,
             peer_ended: false,
             half_closed: false,

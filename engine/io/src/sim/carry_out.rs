@@ -3,7 +3,7 @@
 use super::link::{End, LISTENERS, Owner};
 use super::shard::{Accepting, SimIo, slot};
 use super::state::State;
-use super::table::{Found, Pending, Phase, Receive};
+use super::table::{Found, Pending, Phase, Receive, Rest};
 use crate::{CloseHow, Completion, Connect, Op, Outgoing, Socket};
 
 /// How far a send came.
@@ -25,7 +25,8 @@ impl SimIo {
             Op::ListenerClose => self.listener_close(),
             Op::Connect(connect) => self.connect(&connect, completions),
             Op::ReceiveStart(socket) => self.receive_start(socket),
-            Op::ReceiveStop(socket) => self.receive_stop(socket),
+            Op::ReceiveStop(socket) => self.receive_stop(socket, Rest::Off),
+            Op::ReceivePause(socket) => self.receive_stop(socket, Rest::Paused),
             Op::PeerAddress(socket) => self.peer_address(socket, completions),
             Op::Send { socket, bytes, notify } => self.send(socket, bytes, notify, completions),
             Op::HandOver { socket, shard } => {
@@ -85,21 +86,21 @@ impl SimIo {
         if let Found::Open(entry) = self.find(socket) {
             entry.is_used = true;
             match &mut entry.receive {
-                receive @ Receive::Off => *receive = Receive::On,
+                receive @ (Receive::Off | Receive::Paused) => *receive = Receive::On,
                 Receive::On => {}
-                Receive::Stopping { restart, .. } => *restart = true,
+                Receive::Stopping { then, .. } => *then = Rest::On,
             }
             self.look_at(socket);
         }
     }
 
-    fn receive_stop(&mut self, socket: Socket) {
+    fn receive_stop(&mut self, socket: Socket, rest: Rest) {
         let until = self.until();
         if let Found::Open(entry) = self.find(socket) {
             match &mut entry.receive {
-                Receive::Off => {}
-                receive @ Receive::On => *receive = Receive::Stopping { until, restart: false },
-                Receive::Stopping { restart, .. } => *restart = false,
+                receive @ (Receive::Off | Receive::Paused) => *receive = rest.into(),
+                receive @ Receive::On => *receive = Receive::Stopping { until, then: rest },
+                Receive::Stopping { then, .. } => *then = rest,
             }
             self.look_at(socket);
         }

@@ -4,7 +4,7 @@ use super::carry_out::Attempt;
 use super::link::{End, Owner};
 use super::pipe::Taken;
 use super::shard::{Accepting, SimIo};
-use super::table::{Phase, Receive};
+use super::table::{Phase, Receive, Rest};
 use crate::{CloseHow, Completion, ReceiveEnd, Socket};
 
 /// What a look at a socket leaves to do.
@@ -192,10 +192,17 @@ impl SimIo {
         let end = entry.end;
         match entry.receive {
             Receive::Off => Next::Idle,
-            Receive::Stopping { until, restart } if until <= turn => {
-                entry.receive = if restart { Receive::On } else { Receive::Off };
+            Receive::Stopping { until, then } if until <= turn => {
+                entry.receive = then.into();
                 completions.push(Completion::ReceiveEnded { socket, end: ReceiveEnd::Stopped });
-                if restart { Next::Now } else { Next::Idle }
+                if then == Rest::Off { Next::Idle } else { Next::Now }
+            }
+            Receive::Paused => {
+                let is_over = self.network.state().is_over(end);
+                if is_over {
+                    entry.receive = Receive::On;
+                }
+                if is_over { Next::Now } else { Next::Idle }
             }
             Receive::Stopping { .. } => self.take(socket, end, completions).max(Next::Later),
             Receive::On => self.take(socket, end, completions),
@@ -252,7 +259,7 @@ impl SimIo {
         completions: &mut Vec<Completion>,
     ) -> Next {
         let Some((_, entry)) = self.table.at(socket.slot()) else { return Next::Idle };
-        let (end, is_receiving) = (entry.end, entry.receive != Receive::Off);
+        let (end, is_receiving) = (entry.end, !matches!(entry.receive, Receive::Off | Receive::Paused));
         if self.counters.turns < until {
             let has_bytes = self.state().has_bytes(end);
             if is_receiving && has_bytes {

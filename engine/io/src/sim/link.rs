@@ -167,6 +167,12 @@ impl State {
         self.incoming(end).is_ready(now)
     }
 
+    /// Whether the end of what `end` receives has arrived.
+    pub(super) fn is_over(&mut self, end: End) -> bool {
+        let now = self.now;
+        self.incoming(end).is_over(now)
+    }
+
     /// Whether bytes have arrived at `end`.
     pub(super) fn has_bytes(&mut self, end: End) -> bool {
         let now = self.now;

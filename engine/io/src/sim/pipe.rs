@@ -132,6 +132,11 @@ impl Pipe {
         self.pieces.back().is_some_and(|piece| piece.due <= now && matches!(piece.what, What::Reset))
     }
 
+    /// Whether its end has arrived by `now`, read or not.
+    pub(super) fn is_over(&self, now: u64) -> bool {
+        self.pieces.back().is_some_and(|piece| piece.due <= now && !matches!(piece.what, What::Bytes(_)))
+    }
+
     /// Whether no more can be written: FIN or a reset is on its way or there.
     pub(super) fn is_ended(&self) -> bool {
         self.pieces.back().is_some_and(|piece| !matches!(piece.what, What::Bytes(_)))

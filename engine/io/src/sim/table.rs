@@ -40,11 +40,31 @@ pub(super) enum Phase {
 pub(super) enum Receive {
     Off,
     On,
-    /// Ends at the turn `until`, and then starts again if that was asked for meanwhile.
+    /// Ends at the turn `until`, and is then what was asked for meanwhile.
     Stopping {
         until: u64,
-        restart: bool,
+        then: Rest,
     },
+    /// Off until the connection ends.
+    Paused,
+}
+
+/// What receiving is after it was stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rest {
+    Off,
+    On,
+    Paused,
+}
+
+impl From<Rest> for Receive {
+    fn from(rest: Rest) -> Self {
+        match rest {
+            Rest::Off => Self::Off,
+            Rest::On => Self::On,
+            Rest::Paused => Self::Paused,
+        }
+    }
 }
 
 /// A send of which part is still to go.

@@ -14,15 +14,20 @@ impl Uring {
     pub(super) fn close(&mut self, socket: Socket, how: CloseHow) {
         let Some(slot) = self.slots.get_open(socket) else { return };
         slot.life = Life::Draining(how);
+        let is_pending = slot.pending.is_some();
         match slot.receive {
-            Receive::Armed => {
+            Receive::Armed | Receive::Watching => {
                 slot.receive = Receive::Stopping;
-                self.ring.push(request::cancel(Token::of(socket, Kind::Receive)));
+                self.cancel_receive(socket);
             }
             Receive::Starved => slot.receive = Receive::Idle,
-            Receive::Idle | Receive::Stopping | Receive::Restarting => {}
+            Receive::Idle
+            | Receive::Stopping
+            | Receive::Restarting
+            | Receive::Pausing
+            | Receive::Resuming => {}
         }
-        if slot.pending.is_some() {
+        if is_pending {
             self.ring.push(request::cancel(Token::of(socket, Kind::SendPending)));
         }
         self.close_when_quiet(socket);

@@ -24,6 +24,7 @@ struct Attempt {
     to: SockAddr,
     from: Option<SockAddr>,
     port_at_connect: bool,
+    receive_buffer_bytes: Option<u32>,
     /// The place in the descriptor table, once there is one.
     socket: Option<Socket>,
     /// Without socket operations in the ring: the descriptor to install, over which the kernel
@@ -71,6 +72,7 @@ impl Uring {
             to: connect.to.into(),
             from: connect.from.map(SockAddr::from),
             port_at_connect: connect.from.is_some_and(|from| from.port() == 0),
+            receive_buffer_bytes: connect.receive_buffer_bytes,
             socket: None,
             descriptor: -1,
             ordinary: None,
@@ -116,11 +118,13 @@ impl Uring {
             return self.push_connect(index);
         }
         self.ring.push(request::set_option(place, SocketOption::NoDelay));
-        if attempt.port_at_connect {
-            self.ring.push(request::set_option(place, SocketOption::PortAtConnect));
+        if let Some(bytes) = &attempt.receive_buffer_bytes {
+            // SAFETY: the attempt is boxed and stays until its last completion, which is that of a later request.
+            self.ring.push(unsafe { request::set_receive_buffer(place, bytes) });
         }
         match &attempt.from {
             Some(from) => {
+                self.ring.push(request::set_option(place, attempt.port_option()));
                 // SAFETY: the attempt is boxed and stays until its last completion.
                 let request = unsafe { request::bind(place, from, connect_token(index, Kind::ConnectBind)) };
                 self.ring.push(request);
@@ -167,16 +171,26 @@ impl Uring {
 }
 
 impl Attempt {
+    /// What makes ports go far: one that the kernel chooses is chosen at connect, for this peer alone, and one that
+    /// the caller chose may have had a connection that has ended lately.
+    fn port_option(&self) -> SocketOption {
+        if self.port_at_connect { SocketOption::PortAtConnect } else { SocketOption::ReuseAddress }
+    }
+
     /// Opens and binds the socket with system calls, as kernels before 6.11 need it.
     fn open_ordinary(&mut self) -> io::Result<()> {
         let domain = Domain::from(i32::from(self.to.family()));
         let socket = socket2::Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
         socket.set_tcp_nodelay(true)?;
-        if self.port_at_connect {
-            // Best effort: without it each connection has a port of its own, and they run out sooner.
-            let _ = set_port_at_connect(&socket);
+        if let Some(bytes) = self.receive_buffer_bytes {
+            socket.set_recv_buffer_size(bytes as usize)?;
         }
         if let Some(from) = &self.from {
+            match self.port_option() {
+                SocketOption::ReuseAddress => socket.set_reuse_address(true)?,
+                // Best effort: without it each connection has a port of its own, and they run out sooner.
+                _ => drop(set_port_at_connect(&socket)),
+            }
             socket.bind(from)?;
         }
         self.descriptor = socket.as_raw_fd();
@@ -234,7 +248,7 @@ mod tests {
         let (to, gone) = (listener.local_addr().unwrap(), SocketAddr::from(([127, 0, 0, 1], 1)));
         let answer = |io: &mut Uring, to, from: Option<&str>| {
             let from = from.map(|from| from.parse().unwrap());
-            io.submit(Op::Connect(Connect { request: 5, to, from }));
+            io.submit(Op::Connect(Connect { request: 5, to, from, receive_buffer_bytes: Some(4096) }));
             let mut completions = Vec::new();
             io.turn(None, &mut completions).unwrap();
             assert_eq!(completions.len(), 1, "{completions:?}");

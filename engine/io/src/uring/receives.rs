@@ -37,25 +37,60 @@ impl Uring {
         let Some(slot) = self.slots.get_open(socket) else { return };
         match slot.receive {
             Receive::Idle => self.arm_receive(socket),
-            Receive::Stopping => slot.receive = Receive::Restarting,
-            Receive::Armed | Receive::Starved | Receive::Restarting => {}
+            Receive::Stopping | Receive::Pausing => slot.receive = Receive::Restarting,
+            Receive::Watching => {
+                slot.receive = Receive::Resuming;
+                self.cancel_receive(socket);
+            }
+            Receive::Armed | Receive::Starved | Receive::Restarting | Receive::Resuming => {}
         }
     }
 
     pub(super) fn stop_receiving(&mut self, socket: Socket) {
         let Some(slot) = self.slots.get_open(socket) else { return };
         match slot.receive {
-            Receive::Armed => {
+            Receive::Armed | Receive::Watching => {
                 slot.receive = Receive::Stopping;
-                self.ring.push(request::cancel(Token::of(socket, Kind::Receive)));
+                self.cancel_receive(socket);
             }
-            Receive::Restarting => slot.receive = Receive::Stopping,
+            Receive::Restarting | Receive::Pausing | Receive::Resuming => slot.receive = Receive::Stopping,
             // Its entry among the starved is passed over when its turn comes.
             Receive::Starved => {
                 slot.receive = Receive::Idle;
                 self.ready.push(Completion::ReceiveEnded { socket, end: ReceiveEnd::Stopped });
             }
             Receive::Idle | Receive::Stopping => {}
+        }
+    }
+
+    pub(super) fn pause_receiving(&mut self, socket: Socket) {
+        let Some(slot) = self.slots.get_open(socket) else { return };
+        match slot.receive {
+            Receive::Armed => {
+                slot.receive = Receive::Pausing;
+                self.cancel_receive(socket);
+            }
+            Receive::Stopping | Receive::Restarting => slot.receive = Receive::Pausing,
+            // The poll that is being cancelled is made anew.
+            Receive::Resuming => slot.receive = Receive::Watching,
+            Receive::Starved => {
+                self.ready.push(Completion::ReceiveEnded { socket, end: ReceiveEnd::Stopped });
+                self.watch_end(socket);
+            }
+            Receive::Idle => self.watch_end(socket),
+            Receive::Pausing | Receive::Watching => {}
+        }
+    }
+
+    pub(super) fn cancel_receive(&mut self, socket: Socket) {
+        self.ring.push(request::cancel(Token::of(socket, Kind::Receive)));
+    }
+
+    /// Asks to be told when the peer has ended the connection, or it broke.
+    fn watch_end(&mut self, socket: Socket) {
+        if let Some(slot) = self.slots.get_open(socket) {
+            slot.receive = Receive::Watching;
+            self.ring.push(request::watch_end(Token::of(socket, Kind::Receive)));
         }
     }
 
@@ -88,7 +123,13 @@ impl Uring {
 
     /// Tells what it means that the request is over, which depends on what was wanted of it.
     fn receive_ended(&mut self, socket: Socket, wanted: Receive, result: i32) {
-        let was_stopped = matches!(wanted, Receive::Stopping | Receive::Restarting);
+        match wanted {
+            // Cancelled for a start that was then taken back.
+            Receive::Watching if result < 0 => return self.watch_end(socket),
+            Receive::Watching | Receive::Resuming => return self.arm_receive(socket),
+            _ => {}
+        }
+        let was_stopped = matches!(wanted, Receive::Stopping | Receive::Restarting | Receive::Pausing);
         let end = match -result {
             0 => ReceiveEnd::Eof,
             // Positive results end a request when the completion queue has overflowed.
@@ -100,8 +141,10 @@ impl Uring {
             errno => ReceiveEnd::Failed(errno),
         };
         self.ready.push(Completion::ReceiveEnded { socket, end });
-        if wanted == Receive::Restarting && end == ReceiveEnd::Stopped {
-            self.arm_receive(socket);
+        match wanted {
+            Receive::Restarting if end == ReceiveEnd::Stopped => self.arm_receive(socket),
+            Receive::Pausing if end == ReceiveEnd::Stopped => self.watch_end(socket),
+            _ => {}
         }
     }
 

@@ -54,6 +54,12 @@ pub(super) fn receive(group: u16, token: Token) -> Request {
     Request::new(opcode::RecvMulti::new(Fixed(token.slot), group).build(), token)
 }
 
+/// Completes when the peer has sent FIN or the connection is broken, or when it is cancelled.
+pub(super) fn watch_end(token: Token) -> Request {
+    // Errors and a hang-up are reported whether asked for or not.
+    Request::new(opcode::PollAdd::new(Fixed(token.slot), libc::POLLRDHUP as u32).build(), token)
+}
+
 /// When a send that does not wait reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Report {
@@ -149,6 +155,16 @@ pub(super) unsafe fn connect(slot: u32, address: &SockAddr, token: Token) -> Req
     Request::new(opcode::Connect::new(Fixed(slot), address.as_ptr().cast(), address.len()).build(), token)
 }
 
+/// Sets the receive buffer of the socket in `slot`.
+///
+/// # Safety
+/// `bytes` must stay valid until the request is carried out, in the enter that submits it.
+pub(super) unsafe fn set_receive_buffer(slot: u32, bytes: &u32) -> Request {
+    let (value, length) = (ptr::from_ref(bytes).cast(), size_of_val(bytes) as u32);
+    let (level, name) = (libc::SOL_SOCKET as u32, libc::SO_RCVBUF as u32);
+    Request::unheard(opcode::SetSockOpt::new(Fixed(slot), level, name, value, length).build())
+}
+
 /// A socket option that this speaker sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SocketOption {
@@ -156,6 +172,8 @@ pub(super) enum SocketOption {
     NoDelay,
     /// A bind without a port leaves its choice to the connect (`IP_BIND_ADDRESS_NO_PORT`).
     PortAtConnect,
+    /// A bind to a port takes one on which only connections of the past, or of others, are (`SO_REUSEADDR`).
+    ReuseAddress,
     /// The close sends RST (`SO_LINGER` of zero seconds).
     ResetOnClose,
 }
@@ -169,6 +187,7 @@ pub(super) fn set_option(slot: u32, option: SocketOption) -> Request {
     let (level, name, (value, length)) = match option {
         SocketOption::NoDelay => (libc::IPPROTO_TCP, libc::TCP_NODELAY, on),
         SocketOption::PortAtConnect => (libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, on),
+        SocketOption::ReuseAddress => (libc::SOL_SOCKET, libc::SO_REUSEADDR, on),
         SocketOption::ResetOnClose => {
             let linger_not = (ptr::from_ref(&LINGER_NOT).cast(), size_of_val(&LINGER_NOT));
             (libc::SOL_SOCKET, libc::SO_LINGER, linger_not)

@@ -34,6 +34,12 @@ pub(super) enum Receive {
     Stopping,
     /// A cancel is under way, and the shard wants to receive again.
     Restarting,
+    /// A cancel is under way, and then the end of the connection is watched for.
+    Pausing,
+    /// No; a poll that tells of the end of the connection is with the kernel.
+    Watching,
+    /// As `Watching`, but the poll is being cancelled, and the shard wants to receive again.
+    Resuming,
 }
 
 /// One place of the descriptor table.

@@ -13,6 +13,7 @@ impl Uring {
             Op::Connect(connect) => self.start_connecting(&connect),
             Op::ReceiveStart(socket) => self.start_receiving(socket),
             Op::ReceiveStop(socket) => self.stop_receiving(socket),
+            Op::ReceivePause(socket) => self.pause_receiving(socket),
             Op::PeerAddress(socket) => self.ask_peer_address(socket),
             Op::Send { socket, bytes, notify } => self.send(socket, bytes, notify),
             Op::HandOver { socket, shard } => self.hand_over(socket, shard),

@@ -1,6 +1,6 @@
 //! The cases, in the order of the vocabulary.
 
-use super::{Far, Size, Watched, World, addresses, pattern, segments};
+use super::{Far, Size, Watched, World, addresses, pattern, pauses, segments};
 use bytes::Bytes;
 use std::time::Duration;
 use wsring_io::{CloseHow, Io, Op, Outgoing, ReceiveEnd, Socket};
@@ -20,6 +20,10 @@ pub(crate) fn all<W: World>() -> Vec<Case<W>> {
         ("hand_over_while_an_address_is_asked_for", addresses::are_dropped_by_a_hand_over),
         ("receive_takes_everything_in_order", receive_takes_everything_in_order),
         ("receive_stops_and_starts", receive_stops_and_starts),
+        ("a_pause_ends_with_a_start", pauses::end_with_a_start),
+        ("a_pause_ends_with_fin", pauses::end_with_fin),
+        ("a_pause_ends_with_a_reset", pauses::end_with_a_reset),
+        ("a_pause_and_what_else_is_asked_for", pauses::follow_other_wishes),
         ("receive_waits_for_buffers", receive_waits_for_buffers),
         ("receive_goes_on_after_the_peers_fin", receive_goes_on_after_the_peers_fin),
         ("a_reset_ends_both_directions", a_reset_ends_both_directions),
@@ -120,7 +124,12 @@ fn connect_reaches_a_listener<W: World>(world: &mut W) {
     let (mut near, mut far) = (shard(world), shard(world));
     far.io.submit(Op::AcceptStart);
     far.turn();
-    near.io.submit(Op::Connect(wsring_io::Connect { request: 7, to: world.address(1), from: None }));
+    near.io.submit(Op::Connect(wsring_io::Connect {
+        request: 7,
+        to: world.address(1),
+        from: None,
+        receive_buffer_bytes: None,
+    }));
     near.until("the connection", |near| {
         far.turn();
         !near.connected.is_empty() && !far.accepted.is_empty()

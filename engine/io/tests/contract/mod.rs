@@ -6,6 +6,7 @@
 
 mod addresses;
 mod cases;
+mod pauses;
 mod segments;
 mod watched;
 

@@ -38,6 +38,8 @@ pub(crate) struct Seen {
     /// Of the pending send, as last reported.
     unsent: usize,
     is_receiving: bool,
+    /// Receiving goes on by itself when the connection ends.
+    is_paused: bool,
     /// A send was submitted for the next turn; `Some(true)` when it is to be answered.
     fresh: Option<bool>,
     /// Of a segment's send that was submitted for the next turn: its tag and length.
@@ -106,7 +108,7 @@ impl<I: Io> Watched<I> {
     }
 
     pub(crate) fn connect(&mut self, request: u64, to: std::net::SocketAddr) -> Result<Socket, i32> {
-        self.io.submit(Op::Connect(Connect { request, to, from: None }));
+        self.io.submit(Op::Connect(Connect { request, to, from: None, receive_buffer_bytes: None }));
         self.until("an answer", |shard| shard.connected.iter().any(|(answered, _)| *answered == request));
         let at = self.connected.iter().position(|(answered, _)| *answered == request).expect("answered");
         self.connected.swap_remove(at).1
@@ -115,6 +117,15 @@ impl<I: Io> Watched<I> {
     pub(crate) fn receive_start(&mut self, socket: Socket) {
         self.seen(socket).is_receiving = true;
         self.io.submit(Op::ReceiveStart(socket));
+    }
+
+    /// Stops receiving until the connection ends.
+    pub(crate) fn receive_pause(&mut self, socket: Socket) {
+        self.io.submit(Op::ReceivePause(socket));
+        if self.seen(socket).is_receiving {
+            self.until("the stop", |shard| shard.seen(socket).end.is_some());
+        }
+        self.seen(socket).is_paused = true;
     }
 
     pub(crate) fn receive_stop(&mut self, socket: Socket) {
@@ -188,8 +199,8 @@ impl<I: Io> Watched<I> {
             Completion::Received { socket, buffer } => self.received(socket, buffer),
             Completion::ReceiveEnded { socket, end } => {
                 let seen = self.active(socket, "an end");
-                assert!(seen.is_receiving, "{socket:?} ended twice");
-                seen.is_receiving = false;
+                assert!(seen.is_receiving || seen.is_paused, "{socket:?} ended twice");
+                (seen.is_receiving, seen.is_paused) = (false, false);
                 seen.end = Some(end);
             }
             Completion::Closed { socket } => {
@@ -261,7 +272,7 @@ impl<I: Io> Watched<I> {
     fn received(&mut self, socket: Socket, buffer: Received) {
         assert!(!buffer.is_empty(), "an empty piece");
         let seen = self.seen(socket);
-        assert!(seen.is_receiving, "{socket:?} receives nothing");
+        assert!(seen.is_receiving || seen.is_paused, "{socket:?} receives nothing");
         seen.is_reported = true;
         let bytes = self.io.bytes(&buffer).to_vec();
         assert_eq!(bytes.len(), buffer.len());

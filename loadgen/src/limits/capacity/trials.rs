@@ -1,0 +1,111 @@
+//! Trials of a server: each is a run of a workload with its own connections and histograms.
+
+use super::judge::judge;
+use super::search::{Outcome, Step, Trial};
+use crate::args::{CapacityOptions, Command};
+use crate::failure::Failure;
+use crate::model::Report;
+use std::time::{Duration, Instant};
+
+/// Runs a workload.
+pub(crate) type Workload<'a> = dyn FnMut(&Command) -> Result<Report, Failure> + 'a;
+
+/// One trial and what came of it.
+#[derive(Debug)]
+pub(crate) struct Round {
+    pub(crate) load: u64,
+    pub(crate) step: Step,
+    pub(crate) outcome: Outcome,
+    /// What was measured against the objective, or what went wrong.
+    pub(crate) why: String,
+    /// `None`: the run did not take place.
+    pub(crate) report: Option<Report>,
+}
+
+/// Why there are no more trials.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The time for the search is up.
+    Time,
+    /// The workload cannot be run.
+    Failure(Failure),
+}
+
+/// All trials of a search.
+pub(crate) struct Trials<'a> {
+    options: &'a CapacityOptions,
+    workload: &'a mut Workload<'a>,
+    deadline: Instant,
+    /// How long a trial takes, with opening and closing.
+    longest: Duration,
+    pub(crate) rounds: Vec<Round>,
+}
+
+impl<'a> Trials<'a> {
+    /// No trial so far; the time begins to run.
+    pub(crate) fn new(options: &'a CapacityOptions, workload: &'a mut Workload<'a>) -> Self {
+        let deadline = Instant::now() + options.max_time;
+        Self { options, workload, deadline, longest: Duration::ZERO, rounds: Vec::new() }
+    }
+
+    /// Leaves the server alone for a while: what the last trial has left there must not count in the next one. More
+    /// so when it was too much.
+    fn settle(&self) -> Result<(), Stop> {
+        let Some(last) = self.rounds.last() else { return Ok(()) };
+        let times = if last.outcome == Outcome::Held { 1 } else { 2 };
+        let settle = self.options.settle * times;
+        if Instant::now() + settle + self.longest > self.deadline {
+            return Err(Stop::Time);
+        }
+        std::thread::sleep(settle);
+        Ok(())
+    }
+
+    fn tell(&self) {
+        let Some(round) = self.rounds.last() else { return };
+        let (number, unit) = (self.rounds.len(), self.options.of.way().unit);
+        let Round { load, step, outcome, why, .. } = round;
+        let (outcome, step) = (outcome.name(), step.name());
+        eprintln!("wsload: trial {number}, {step}: {load} {unit}: {outcome}: {why}");
+    }
+}
+
+impl Trial for Trials<'_> {
+    type Stop = Stop;
+
+    fn run(&mut self, load: u64, step: Step) -> Result<Outcome, Stop> {
+        self.settle()?;
+        let began = Instant::now();
+        let command = command(self.options, load).map_err(Stop::Failure)?;
+        let (outcome, why, report) = match (self.workload)(&command) {
+            Ok(report) => {
+                let (outcome, why) = judge(&report, &self.options.slo).map_err(Stop::Failure)?;
+                (outcome, why, Some(report))
+            }
+            // A server that has held something and now lets nobody in has had too much.
+            Err(failure @ Failure::Open { .. }) if !self.rounds.is_empty() => {
+                (Outcome::Missed, failure.to_string(), None)
+            }
+            Err(failure) => return Err(Stop::Failure(failure)),
+        };
+        self.longest = self.longest.max(began.elapsed());
+        self.rounds.push(Round { load, step, outcome, why, report });
+        self.tell();
+        Ok(outcome)
+    }
+}
+
+/// The command line of one trial.
+///
+/// # Errors
+/// The caller's fault: an option that the workload does not know, or that the search sets itself.
+pub(crate) fn command(options: &CapacityOptions, load: u64) -> Result<Command, Failure> {
+    let way = options.of.way();
+    let milliseconds = |time: Duration| format!("{}ms", time.as_millis());
+    let mut words: Vec<String> = [way.workload, &options.url].map(str::to_owned).to_vec();
+    words.extend(options.workload.iter().cloned());
+    words.extend([way.option.to_owned(), load.to_string()]);
+    words.extend(["--duration".to_owned(), milliseconds(options.trial)]);
+    words.extend(["--warm-up".to_owned(), milliseconds(options.warm_up)]);
+    Command::of_words(words)
+}

@@ -1,0 +1,99 @@
+//! Limits of this machine, of the generator and of servers, as users ask for them.
+
+#[path = "support/limited.rs"]
+mod limited;
+
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// Calls `wsload` with the words of a line; what it keeps of its own goes to a folder of the tests.
+fn wsload(line: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wsload"));
+    command.args(line.split_whitespace()).env("XDG_CACHE_HOME", folder().join("cache"));
+    command.output().expect("wsload runs")
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("limits")
+}
+
+/// Checks the exit code and that some texts are in the output; gives back what is on standard output.
+fn check(line: &str, codes: &[i32], texts: &[&str]) -> String {
+    let output = wsload(line);
+    let out = String::from_utf8_lossy(&output.stdout).into_owned();
+    let err = String::from_utf8_lossy(&output.stderr);
+    let code = output.status.code().expect("it ended by itself");
+    assert!(codes.contains(&code), "wsload {line}\nended with {code}\n{out}{err}");
+    for text in texts {
+        assert!(out.contains(text) || err.contains(text), "wsload {line}\nno {text:?} in\n{out}{err}");
+    }
+    out
+}
+
+/// The same with a report on standard output.
+fn report(line: &str, codes: &[i32]) -> Value {
+    let out = check(&format!("{line} --json -"), codes, &[]);
+    serde_json::from_str(&out).unwrap_or_else(|cause| panic!("{cause} in\n{out}"))
+}
+
+#[test]
+fn the_doctor_looks_at_this_machine() {
+    let out = check("doctor --connections 1000", &[0, 3], &["open files (ulimit -n)", "a ring", "needs"]);
+    assert!(out.lines().count() > 20, "{out}");
+    // More than any machine has memory for.
+    let texts = ["FAIL  memory (MemAvailable)", "NOT ENOUGH"];
+    check("doctor --connections 1000000000", &[3], &texts);
+    check(
+        "doctor --connections 100000 --to 192.0.2.1",
+        &[3],
+        &["net.ipv4.ip_local_port_range=\"1024 65535\""],
+    );
+    let json = check("doctor --connections 1000 --json", &[0, 3], &[]);
+    let json: Value = serde_json::from_str(&json).expect("JSON");
+    assert!(json["checks"].as_array().is_some_and(|checks| checks.len() > 15), "{json}");
+    check("doctor --to nowhere", &[2], &["--to"]);
+}
+
+#[test]
+fn a_calibration_is_what_reports_compare_themselves_with() {
+    let file = folder().join("ceiling.json");
+    let load = "--shards 1 --connections 5 --size 20 --warm-up 50ms --duration 300ms";
+    check(
+        &format!("calibrate --out {} {load}", file.display()),
+        &[0],
+        &["ceiling", "null server", "kept in"],
+    );
+    let (_server, address) = limited::serve("127.0.0.1:0", 1000.0);
+    let ceiling = format!("--ceiling {}", file.display());
+    let found = report(&format!("echo ws://{address}/ {load} {ceiling}"), &[0, 4]);
+    let calibration = &found["calibration"];
+    let (most, share) = (calibration["ceiling_per_second"].as_f64(), calibration["share_used"].as_f64());
+    assert!(most > Some(0.0) && share > Some(0.0), "{found}");
+    assert!(!found["warnings"].to_string().contains("ceiling was measured"), "{found}");
+    // Another load has no ceiling of its own, and no file has none at all.
+    let other = format!("echo ws://{address}/ {load} --depth 3 {ceiling}");
+    check(&other, &[0, 4], &["the generator's ceiling was measured with depth 1"]);
+    check(&format!("echo ws://{address}/ {load}"), &[0, 4], &["wsload calibrate"]);
+    check(&format!("echo ws://{address}/ --ceiling nowhere.json"), &[2], &["no such file"]);
+    check("calibrate --hold 3s", &[2], &["--hold"]);
+}
+
+#[test]
+fn what_a_run_costs_the_server() {
+    // The server is this process.
+    let (_server, address) = limited::serve("127.0.0.1:0", 1e9);
+    let load = "--shards 1 --connections 5 --warm-up 50ms --duration 1s";
+    let process = std::process::id();
+    let found = report(&format!("echo ws://{address}/ {load} --pid {process}"), &[0, 4]);
+    let server = &found["server"];
+    assert!(
+        server["who"].as_str().is_some_and(|who| who.starts_with(&format!("process {process} ("))),
+        "{server}"
+    );
+    assert!(server["cores"].as_f64() > Some(0.0), "{server}");
+    assert!(server["cpu_ns_per_message"].as_f64() > Some(100.0), "{server}");
+    assert!(server["points"][1]["user_bytes"].as_u64() > Some(100_000), "{server}");
+    check(&format!("echo ws://{address}/ --pid 4194305"), &[2], &["no such process"]);
+    check(&format!("echo ws://{address}/ --cgroup nowhere"), &[2], &["no such control group"]);
+}
