@@ -173,8 +173,8 @@ impl Inflating {
     }
 }
 
-/// RFC 7692 section 7.2.3.4 allows blocks with BFINAL. Behind each the window is put back, which costs as much
-/// as inflating some KiB; so there may be some at once, and more only as the message gets longer.
+/// RFC 7692 section 7.2.3.4 allows blocks with BFINAL. Behind each the window is put back, a copy of up to
+/// 32 KiB for two bytes; so there may be some at once, and more only as the message gets longer.
 fn check_stream_ends(stream_ends: usize, wire_bytes: usize) -> Result<(), Violation> {
     let most = STREAM_ENDS_MIN + wire_bytes / STREAM_END_BYTES_MIN;
     if stream_ends > most { Err(Violation::InvalidDeflate) } else { Ok(()) }

@@ -32,9 +32,12 @@ pub(crate) enum Stop {
 /// stands between two blocks ends there, with nothing more written.
 const END: [u8; 6] = [TAIL[0], TAIL[1], TAIL[2], TAIL[3], 0x03, 0x00];
 
+/// The least room for output where the memory has more than there is room for.
+const ZEROED_BYTES_MIN: usize = 1024;
+
 impl Inflater {
-    /// Memory that one holds: a window of 32 KiB and the tables. Measured by a test.
-    pub(crate) const BYTES: usize = 48 << 10;
+    /// Memory that one holds: a window of 32 KiB and the tables. A test measures it.
+    pub(crate) const BYTES: usize = 47_552;
 
     pub(crate) fn new() -> Self {
         Self { raw: Decompress::new(false), at_start: true }
@@ -58,8 +61,10 @@ impl Inflater {
             return self.end_of_room(input);
         }
         let (start, spare) = (out.len(), out.capacity() - out.len());
+        // Only bytes that were written before can be lent in part: not more of them than are likely needed.
+        let room = if spare <= room { spare } else { room.min(ZEROED_BYTES_MIN.max(input.len() * 8)) };
         let (taken, written) = (self.raw.total_in(), self.raw.total_out());
-        let status = if spare <= room {
+        let status = if room == spare {
             self.raw.decompress_vec(input, out, FlushDecompress::None)
         } else {
             out.resize(start + room, 0);
@@ -67,7 +72,7 @@ impl Inflater {
         };
         let written = (self.raw.total_out() - written) as usize;
         out.truncate(start + written);
-        self.stop(status, input, taken, written == spare.min(room))
+        self.stop(status, input, taken, written == room)
     }
 
     /// Ends the message (RFC 7692 section 7.2.2). A stream at its very beginning is at an end already: nothing

@@ -76,7 +76,7 @@ fn rfc6455_8_1_text_is_checked_when_it_is_inflated_and_while_it_is() {
 
 #[test]
 fn damaged_streams_are_what_a_second_opinion_makes_of_them() {
-    each_seed(400, |mut random| {
+    each_seed(200, |mut random| {
         let takeover = random.once_in(2);
         let mut peer = Peer::new(takeover, 9 + random.below(7) as u8, random.below(10) as u32);
         let mut payloads = Vec::new();

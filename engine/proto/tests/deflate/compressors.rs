@@ -137,7 +137,7 @@ fn short_messages_and_those_that_do_not_shrink_go_out_plain() {
 #[test]
 fn rfc7692_7_1_2_no_distance_exceeds_the_window() {
     for window_bits in 8..=15 {
-        for level in 1..=9 {
+        for level in [1, 2, 3, 5, 6, 9] {
             for takeover in [false, true] {
                 let mut pair = Pair::new(agreed(takeover, window_bits), 1 << 20);
                 let (mut naive, mut out) = (Naive::default(), Vec::new());
@@ -145,7 +145,7 @@ fn rfc7692_7_1_2_no_distance_exceeds_the_window() {
                 // Repeats itself at every distance, those around the window's size above all.
                 let unit = random.bytes((1 << window_bits) - 4);
                 let message: Vec<u8> =
-                    (0..6).flat_map(|extra| [&unit[..], &unit[..extra]].concat()).collect();
+                    (0..4).flat_map(|extra| [&unit[..], &unit[..extra]].concat()).collect();
                 for message in [&message, &json(2 << window_bits, 1), &message] {
                     let sending = Sending { slot: 1, agreed: pair.agreed, level, bytes_min: 0, fresh: false };
                     out.clear();
@@ -181,11 +181,8 @@ fn the_memory_of_a_compressor_is_what_it_says() {
         let mut compressor = None;
         let info = measure(|| compressor = Some(Compressor::new(window_bits, 6)));
         let says = compressor.expect("made").bytes() as i64;
-        assert!(
-            (info.bytes_current - says).abs() <= says / 10,
-            "{window_bits} bits: {} for {says}",
-            info.bytes_current
-        );
+        let has = info.bytes_current;
+        assert!((has - says).abs() <= says / 50, "{window_bits} bits: {has} for {says}");
     }
 }
 
@@ -230,8 +227,8 @@ fn messages_in_fragments_hold_on_to_their_compressor() {
         let mut pair = Pair::new(agreed(takeover, 15), 2 * one);
         let text = json(3000, 2);
         let mut streams = vec![Vec::new(); 4];
-        for slot in 0..3 {
-            streams[slot].extend(pair.send(slot as u32, false, Opcode::Text, false, &text[..1000]));
+        for (slot, stream) in streams[..3].iter_mut().enumerate() {
+            stream.extend(pair.send(slot as u32, false, Opcode::Text, false, &text[..1000]));
         }
         assert_eq!(pair.compressors.contexts(), 2);
         first_octets(&streams[0], &[0x41]);
@@ -239,9 +236,9 @@ fn messages_in_fragments_hold_on_to_their_compressor() {
         // Whole messages of others, in between, do with the shared one.
         streams[3].extend(pair.whole(3, &text));
         assert_eq!(pair.compressors.contexts(), 2);
-        for slot in 0..3 {
-            streams[slot].extend(pair.send(slot as u32, false, Opcode::Continuation, false, b""));
-            streams[slot].extend(pair.send(slot as u32, false, Opcode::Continuation, true, &text[1000..]));
+        for (slot, stream) in streams[..3].iter_mut().enumerate() {
+            stream.extend(pair.send(slot as u32, false, Opcode::Continuation, false, b""));
+            stream.extend(pair.send(slot as u32, false, Opcode::Continuation, true, &text[1000..]));
         }
         assert_eq!(pair.compressors.contexts(), if takeover { 2 } else { 0 });
         for stream in &streams[..3] {
@@ -253,7 +250,7 @@ fn messages_in_fragments_hold_on_to_their_compressor() {
 
 #[test]
 fn a_message_made_for_everyone_can_come_between_those_of_the_connection() {
-    each_seed(50, |mut random| {
+    each_seed(25, |mut random| {
         let mut pair = Pair::new(agreed(true, 12), 10 << 20);
         let mut shared = Compressor::new(12, 6);
         let (mut stream, mut naive, mut fresh) = (Vec::new(), Naive::default(), false);

@@ -39,13 +39,13 @@ fn without_takeover_an_idle_connection_holds_nothing() {
 #[test]
 fn with_takeover_an_idle_connection_holds_its_window_as_far_as_it_is_filled() {
     for window_bits in 8..=15 {
-        for bytes in [100, 100_000] {
+        for bytes in [100, 40_000] {
             let mut resources = Resources::new(Limits::default());
             let frame = wire::stream(
                 &[Frame::new(0xc2, Peer::new(false, 9.max(window_bits), 6).message(&json(bytes, 1)))],
                 true,
             );
-            let mut connections = Vec::with_capacity(101);
+            let mut connections = Vec::with_capacity(21);
             let mut connect = |resources: &mut Resources| {
                 let mut connection = Connection::<Server>::with_deflate(agreed(true, window_bits), resources);
                 let mut seen = Vec::with_capacity(1);
@@ -54,14 +54,14 @@ fn with_takeover_an_idle_connection_holds_its_window_as_far_as_it_is_filled() {
                 connections.push(connection);
             };
             connect(&mut resources);
-            let info = measure(|| (0..100).for_each(|_| connect(&mut resources)));
-            let each = info.bytes_current as usize / 100;
+            let info = measure(|| (0..20).for_each(|_| connect(&mut resources)));
+            let each = info.bytes_current as usize / 20;
             let window = (1usize << window_bits).min(bytes.next_power_of_two());
             assert!(
                 each >= window && each <= window + 128,
                 "{each} for {window_bits} bits and {bytes} bytes"
             );
-            assert_eq!(resources.contexts(), 101);
+            assert_eq!(resources.contexts(), 21);
             connections.iter_mut().for_each(|connection| connection.abandon(&mut resources));
             assert_eq!(resources.contexts(), 0);
         }
@@ -75,7 +75,8 @@ fn an_inflater_holds_what_is_counted_for_it() {
     let mut frame = wire::stream(&[Frame::new(0xc2, [0x00])], true);
     let info = measure(|| while connection.receive(&mut frame, &mut resources).next().is_some() {});
     let counted = resources.context_bytes() as i64;
-    assert!((info.bytes_current - counted).abs() < counted / 10, "{} for {counted}", info.bytes_current);
+    // Beyond it there is what gathers the message.
+    assert!((counted..counted + 2048).contains(&info.bytes_current), "{} for {counted}", info.bytes_current);
 }
 
 #[test]

@@ -111,7 +111,7 @@ impl Naive {
                     }
                 }
                 1 => {
-                    let lengths: Vec<usize> = (0..288).map(|symbol| fixed_length(symbol)).collect();
+                    let lengths: Vec<usize> = (0..288).map(fixed_length).collect();
                     self.compressed(&mut bits, &Code::new(&lengths)?, &Code::new(&[5; 32])?)?;
                 }
                 2 => self.dynamic(&mut bits)?,
