@@ -14,6 +14,9 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
+/// How hard it compresses, as the engine does.
+const LEVEL: u32 = 6;
+
 /// So long it waits for a whole batch of messages at most.
 const BATCH_PATIENCE: Duration = Duration::from_millis(1);
 
@@ -54,8 +57,8 @@ pub enum Receivers {
 pub enum Delivery {
     /// What has come.
     AsItIs,
-    /// A frame (RFC 7692) that is deflated for each receiver anew, as servers do whose connections each have a
-    /// compressor: here it is one for all, reset each time. What comes has to be one WebSocket frame.
+    /// A frame (RFC 7692) that is deflated for each receiver anew, by a compressor of its own, which is reset
+    /// for each message. What comes has to be one WebSocket frame.
     DeflatedForEach,
 }
 
@@ -92,8 +95,7 @@ pub fn serve(
         together,
         batch: options.batch.max(1),
         receivers,
-        compressor: (delivery == Delivery::DeflatedForEach)
-            .then(|| Compress::new(Compression::new(6), false)),
+        delivery,
         connections: Vec::new(),
         gathered: Vec::new(),
         messages: 0,
@@ -135,6 +137,8 @@ struct Connection {
     partial: Vec<u8>,
     /// What waits for an earlier send.
     queue: Vec<u8>,
+    /// Where its messages are deflated for it.
+    compressor: Option<Compress>,
 }
 
 impl Connection {
@@ -149,8 +153,7 @@ struct Fan {
     together: usize,
     batch: usize,
     receivers: Receivers,
-    /// Where each receiver's message is deflated anew.
-    compressor: Option<Compress>,
+    delivery: Delivery,
     /// By slot.
     connections: Vec<Connection>,
     /// Messages that have come and were not passed on, without their keys.
@@ -192,7 +195,7 @@ impl Fan {
     fn fan_out(&mut self) -> io::Result<()> {
         self.messages = 0;
         let bytes = std::mem::take(&mut self.gathered);
-        if self.compressor.is_some() {
+        if self.delivery == Delivery::DeflatedForEach {
             return self.deflate_for_each(&bytes);
         }
         let receivers = self.receivers;
@@ -212,10 +215,11 @@ impl Fan {
     /// A message of its own for each receiver.
     fn deflate_for_each(&mut self, frame: &[u8]) -> io::Result<()> {
         for slot in 0..self.connections.len() as u32 {
-            let Some(compressor) = &mut self.compressor else { return Ok(()) };
             let connection = &mut self.connections[slot as usize];
             if connection.listens(self.receivers) {
-                connection.queue.extend(deflate(compressor, frame)?);
+                let new = || Compress::new(Compression::new(LEVEL), false);
+                let deflated = deflate(connection.compressor.get_or_insert_with(new), frame)?;
+                connection.queue.extend(deflated);
                 self.send_queue(slot)?;
             }
         }

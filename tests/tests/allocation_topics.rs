@@ -5,7 +5,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-use wsring::{Conn, Handler, Kind, Message, Topic};
+use wsring::{
+    Conn, DeflateOptions, Handler, Kind, Message, Retention, SharedDeflate, Topic, TopicRule, TopicSettings,
+};
+use wsring_tests::deflated;
 use wsring_tests::heap::{Counting, asked_by_this_thread};
 use wsring_tests::wire::{self, BINARY, Frame};
 use wsring_tests::{Peer, Served, serve, settings};
@@ -61,6 +64,8 @@ struct Traffic {
     burst: usize,
     /// Published by the test's own thread, not by a connection of the shard.
     is_foreign: bool,
+    /// All but the first subscriber have agreed on compression.
+    is_deflated: bool,
 }
 
 struct Stage {
@@ -69,6 +74,8 @@ struct Stage {
     topics: Vec<Topic>,
     publisher: Peer,
     subscribers: Vec<Peer>,
+    /// The frame that each of them gets for a message.
+    frames: Vec<Vec<u8>>,
     /// What publishing has cost this thread.
     asked_here: u64,
 }
@@ -77,19 +84,41 @@ impl Stage {
     fn new(traffic: Traffic) -> Self {
         let mut topics: Vec<Topic> = Vec::new();
         let server = serve(settings(), |server| {
+            let server = server.topic_rules(vec![rule(traffic.is_deflated)]);
             topics =
                 (0..traffic.topics).map(|number| server.topic(&format!("t/{number}")).unwrap()).collect();
             let (heard, said) = (topics.clone(), topics.clone());
+            // All compress the same, and cheaply: what it costs is not the question.
             server
+                .deflate(DeflateOptions { level: 1, ..DeflateOptions::default() })
+                .shared_deflate(SharedDeflate { level: 1, ..SharedDeflate::default() })
                 .websocket("/hear", move |upgrade| upgrade.accept(Subscriber(heard.clone())))
                 .websocket("/say", move |upgrade| upgrade.accept(Publisher(said.clone())))
         });
         let publisher = Peer::open(server.address(), "/say");
-        let subscribers = (0..traffic.subscribers).map(|_| Peer::open(server.address(), "/hear")).collect();
-        let mut stage = Self { traffic, server, topics, publisher, subscribers, asked_here: 0 };
+        let subscribers: Vec<Peer> =
+            (0..traffic.subscribers).map(|at| subscriber(&server, traffic.is_deflated && at > 0)).collect();
+        let frames = Vec::new();
+        let mut stage = Self { traffic, server, topics, publisher, subscribers, frames, asked_here: 0 };
         // The shard has opened all of them once it answers.
         stage.asked();
+        stage.see_frames();
         stage
+    }
+
+    /// How a message comes to each subscriber.
+    fn see_frames(&mut self) {
+        self.topics[0].publish(Kind::Binary, &PAYLOAD);
+        for (at, subscriber) in self.subscribers.iter_mut().enumerate() {
+            let mut frame = subscriber.bytes(2);
+            frame.extend(subscriber.bytes(frame[1].into()));
+            if self.traffic.is_deflated && at > 0 {
+                assert!(frame[0] == 0xc2 && frame.len() < FRAME_BYTES / 2, "it is compressed: {frame:?}");
+            } else {
+                assert_eq!(wire::parse(&frame), Some((Frame::new(BINARY, PAYLOAD), FRAME_BYTES)));
+            }
+            self.frames.push(frame);
+        }
     }
 
     fn round(&mut self, pipelined: &[u8]) {
@@ -104,11 +133,10 @@ impl Stage {
         } else {
             self.publisher.send(pipelined);
         }
-        let bytes = FRAME_BYTES * self.traffic.burst * self.traffic.topics;
-        for subscriber in &mut self.subscribers {
-            let heard = subscriber.bytes(bytes);
-            let frame = Frame::new(BINARY, PAYLOAD);
-            assert_eq!(wire::parse(&heard[bytes - FRAME_BYTES..]), Some((frame, FRAME_BYTES)));
+        let messages = self.traffic.burst * self.traffic.topics;
+        for (subscriber, frame) in self.subscribers.iter_mut().zip(&self.frames) {
+            let heard = subscriber.bytes(frame.len() * messages);
+            assert!(heard.ends_with(frame), "the message as the first time");
         }
     }
 
@@ -126,6 +154,23 @@ impl Stage {
         self.publisher.echoed(b"?");
         ASKED.load(Ordering::SeqCst)
     }
+}
+
+/// What topics keep: as usual, and deflated about as many messages.
+fn rule(is_deflated: bool) -> TopicRule {
+    let usual = Retention::default();
+    let bytes = if is_deflated { usual.bytes / 4 } else { usual.bytes };
+    let settings = TopicSettings { retention: Retention { bytes, ..usual }, ..TopicSettings::default() };
+    TopicRule { pattern: "#".into(), settings }
+}
+
+fn subscriber(server: &Served, is_deflated: bool) -> Peer {
+    if !is_deflated {
+        return Peer::open(server.address(), "/hear");
+    }
+    let mut peer = Peer::connect(server.address());
+    assert!(deflated::answer(&mut peer, "/hear", "permessage-deflate").is_some(), "it is agreed on");
+    peer
 }
 
 /// What the shard, and this thread, ask the heap for while 100,000 messages are published.
@@ -146,25 +191,35 @@ fn check(traffic: Traffic) {
 
 #[test]
 fn one_message_a_turn() {
-    check(Traffic { subscribers: 2, topics: 1, burst: 1, is_foreign: false });
+    check(Traffic { subscribers: 2, topics: 1, burst: 1, is_foreign: false, is_deflated: false });
 }
 
 #[test]
 fn many_messages_a_turn() {
-    check(Traffic { subscribers: 8, topics: 1, burst: 50, is_foreign: false });
+    check(Traffic { subscribers: 8, topics: 1, burst: 50, is_foreign: false, is_deflated: false });
 }
 
 #[test]
 fn many_topics_a_turn() {
-    check(Traffic { subscribers: 8, topics: 5, burst: 4, is_foreign: false });
+    check(Traffic { subscribers: 8, topics: 5, burst: 4, is_foreign: false, is_deflated: false });
 }
 
 #[test]
 fn one_message_from_another_thread() {
-    check(Traffic { subscribers: 2, topics: 1, burst: 1, is_foreign: true });
+    check(Traffic { subscribers: 2, topics: 1, burst: 1, is_foreign: true, is_deflated: false });
 }
 
 #[test]
 fn many_messages_from_another_thread() {
-    check(Traffic { subscribers: 8, topics: 2, burst: 50, is_foreign: true });
+    check(Traffic { subscribers: 8, topics: 2, burst: 50, is_foreign: true, is_deflated: false });
+}
+
+#[test]
+fn many_deflated_messages_a_turn() {
+    check(Traffic { subscribers: 8, topics: 2, burst: 50, is_foreign: false, is_deflated: true });
+}
+
+#[test]
+fn many_deflated_messages_from_another_thread() {
+    check(Traffic { subscribers: 8, topics: 2, burst: 50, is_foreign: true, is_deflated: true });
 }

@@ -4,6 +4,7 @@
 
 mod auth;
 mod commands;
+mod compression;
 mod configuration;
 mod events;
 mod figures;

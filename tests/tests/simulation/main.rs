@@ -8,7 +8,6 @@ mod app;
 mod client;
 mod deflate;
 mod fanout;
-mod inflate;
 mod plan;
 mod policies;
 mod probe;

@@ -8,6 +8,13 @@ const total = (rates, name, labels) => sum(rates.samples, name, labels);
 const missed = rates => total(rates, 'wsring_missed_total');
 const slowest = rates => total(rates, 'wsring_slowest_behind_messages', { rank: '1' });
 
+/** What compression spares to send, while it does. */
+function alsoSaved(rates) {
+  const saved = ['wsring_shared_deflate_saved_bytes_total', 'wsring_deflate_saved_bytes_total']
+    .map(name => rates.perSecond(name)).reduce((one, other) => one + other);
+  return saved > 0 ? `, ${words.bytes(saved)}/s saved` : '';
+}
+
 /**
  * Title, value, what stands below it, and when it is a reason to look closer.
  * Counters of troubles warn while they rise, not for ever after.
@@ -23,7 +30,7 @@ const GROUPS = {
     ['Deliveries/s', rates => words.count(rates.perSecond('wsring_deliveries_total')),
       rates => `${words.count(total(rates, 'wsring_deliveries_total'))} so far`],
     ['Sent/s', rates => words.bytes(rates.perSecond('wsring_sent_bytes_total')),
-      rates => `${words.bytes(rates.perSecond('wsring_received_bytes_total'))}/s received`],
+      rates => `${words.bytes(rates.perSecond('wsring_received_bytes_total'))}/s received${alsoSaved(rates)}`],
   ],
   Keeping: [
     ['Behind', rates => words.count(total(rates, 'wsring_subscriptions_behind')),

@@ -1,7 +1,6 @@
 //! A subscriber: it does what comes into its head, and checks every message against the book.
 
 use super::book::{Filter, PATTERNS, Shared, TOPICS};
-use crate::inflate::Inflater;
 use crate::plan::handshake_with;
 use crate::random::Random;
 use crate::wire::{self, FIN, Incoming, PING, Reader, TEXT};
@@ -10,6 +9,7 @@ use std::time::Duration;
 use wsring::Behind;
 use wsring_io::Time;
 use wsring_io::sim::{Network, Peer};
+use wsring_tests::deflated::Inflater;
 
 /// The header of offer and answer.
 const EXTENSIONS: &str = "Sec-WebSocket-Extensions";
@@ -313,7 +313,7 @@ impl Client {
             Ok(Some(answer)) if answer.status == 101 => {
                 let agreed = wire::field(&answer.head, EXTENSIONS);
                 assert!(agreed.is_none() || !connection.offer.is_empty(), "{agreed:?} was not offered");
-                let mut reader = Reader::inflating(agreed.map(Inflater::of));
+                let mut reader = Reader::inflating(agreed.map(inflater));
                 reader.push(&connection.head[answer.taken..]);
                 connection.reader = Some(reader);
             }
@@ -389,4 +389,11 @@ impl Client {
             self.say(wire::CLOSE, &wire::close_payload(code.unwrap_or(1000), ""));
         }
     }
+}
+
+/// What reads messages that a server compresses as it was agreed on.
+fn inflater(agreed: &str) -> Inflater {
+    let bits = agreed.split("server_max_window_bits=").nth(1).and_then(|rest| rest.split(';').next());
+    let window_bits = bits.map_or(15, |bits| bits.trim().parse().expect("a number"));
+    Inflater::new(!agreed.contains("server_no_context_takeover"), window_bits)
 }
