@@ -17,6 +17,8 @@
 #
 # and, only when it is named:
 #
+#   conformance-full  all 517 cases of Autobahn against server and client role, every way of compressing among
+#                 them: an hour, on a machine with nothing else to do, since the suite gives up after two minutes of a case
 #   soak          ten minutes of everything that clients do to a server, with WSRING_SOAK_SECONDS longer or shorter;
 #                 the step test has twelve seconds of it
 #
@@ -28,7 +30,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 STEPS=(fmt lint test loom conformance browser sim bench-smoke)
-STEPS_ON_REQUEST=(soak)
+STEPS_ON_REQUEST=(conformance-full soak)
 TARGET="${CARGO_TARGET_DIR:-target}"
 BIN="$TARGET/release"
 LOGS="$TARGET/ci"
@@ -122,19 +124,36 @@ step_loom() {
   CARGO_TARGET_DIR="$TARGET/loom" RUSTFLAGS="--cfg loom" cargo test -p wsring-io --test segment_loom
 }
 
+# The small set of Autobahn's cases has the quick one in it. The testee compresses with takeover, the server without.
 step_conformance() {
   need python3 node npm
   build_servers
   start_server
   start_testee
+  start_patient_testee
   local autobahn=(python3 tests/autobahn/run.py)
-  "${autobahn[@]}" server --url "ws://127.0.0.1:$SERVER_PORT/echo" --cases quick --jobs 2
+  "${autobahn[@]}" server --url "ws://127.0.0.1:$SERVER_PORT/echo" --cases small --jobs 2
+  "${autobahn[@]}" server --url "ws://127.0.0.1:$PATIENT_PORT/deflate" --cases small --jobs 2
   "${autobahn[@]}" server --url "ws://127.0.0.1:$SERVER_PORT/echo" --cases core --jobs 2 --chop 7
-  "${autobahn[@]}" client --command "$BIN/echo-client {url}" --cases quick --jobs 2
+  "${autobahn[@]}" client --command "$BIN/echo-client {url}" --cases small --jobs 2
   python3 tests/clients/run.py --url "http://127.0.0.1:$SERVER_PORT" \
     --testee "http://127.0.0.1:$TESTEE_PORT" --pid "${PIDS[server]}" --wsload "$BIN/wsload"
   stop_in_order server
   hold_a_crowd
+}
+
+# With takeover on both sides, and the server's role again as the server is by default.
+step_conformance-full() {
+  need python3
+  build_servers
+  start_server
+  start_patient_testee
+  local autobahn=(python3 tests/autobahn/run.py) jobs
+  jobs=$(nproc)
+  "${autobahn[@]}" server --url "ws://127.0.0.1:$PATIENT_PORT/deflate" --cases full --jobs "$jobs"
+  "${autobahn[@]}" client --command "$BIN/echo-client {url}" --cases full --jobs "$jobs"
+  "${autobahn[@]}" server --url "ws://127.0.0.1:$SERVER_PORT/echo" --cases full --jobs "$jobs"
+  stop_in_order server
 }
 
 # More connections than a process may have open files: all open, all alive, and each still answers.
@@ -216,6 +235,13 @@ start_server() {
 start_testee() {
   TESTEE_PORT=$(free_port)
   start testee "$TESTEE_PORT" "$BIN/testee" --listen "127.0.0.1:$TESTEE_PORT"
+}
+
+# One for Autobahn, which is busy with a message for longer than that.
+start_patient_testee() {
+  PATIENT_PORT=$(free_port)
+  start patient "$PATIENT_PORT" "$BIN/testee" --listen "127.0.0.1:$PATIENT_PORT" \
+    --ping-interval 30000 --pong-timeout 30000
 }
 
 # Starts a server (a name, its port, its command) and waits until it listens.

@@ -3,9 +3,9 @@
 
   run.py --url http://127.0.0.1:8080 [--testee http://127.0.0.1:8081] [--pid PID] [--wsload PROGRAM] [NAME ...]
 
-NAMES: python node push push-node protocol handshake mutations attacks conform; all of them when none is given. `attacks` needs the
-server's PID, `conform` the program `wsload`, which it also runs against echo servers of both libraries. Python's `websockets` and
-Node's `ws` are installed on first use. Exits 0 when everything passed.
+NAMES: python node deflate deflate-node push push-node protocol handshake mutations attacks conform; all of them when none is given.
+`attacks` needs the server's PID, `conform` the program `wsload`, which it also runs against echo servers of both libraries. Python's
+`websockets` and Node's `ws` are installed on first use. Exits 0 when everything passed.
 """
 
 import argparse
@@ -52,6 +52,8 @@ def commands(options):
     return {
         "python": [PYTHON, HERE / "library.py", *url, *testee],
         "node": ["node", HERE / "library.mjs", *url, *testee],
+        "deflate": [PYTHON, HERE / "deflate.py", *url, *testee],
+        "deflate-node": ["node", HERE / "deflate.mjs", *url, *testee],
         "push": [PYTHON, HERE / "push.py", *url],
         "push-node": ["node", HERE / "push.mjs", *url],
         "protocol": [sys.executable, HERE / "protocol.py", *url],
@@ -79,11 +81,11 @@ def run(name, command):
 
 def ensure_installed(name):
     """Installs the library that the client is made of, unless it is there in the version that is asked for."""
-    if name in ("python", "push", "conform"):
+    if name in ("python", "deflate", "push", "conform"):
         install(HERE / "requirements.txt", PYTHON, [
             [sys.executable, "-m", "venv", "--clear", CACHE / "venv"],
             [PYTHON, "-m", "pip", "--disable-pip-version-check", "-q", "install", "-r", HERE / "requirements.txt"]])
-    if name in ("node", "push-node", "conform"):
+    if name in ("node", "deflate-node", "push-node", "conform"):
         install(HERE / "package-lock.json", HERE / "node_modules", [["npm", "ci", "--silent", "--prefix", HERE]])
 
 

@@ -1,6 +1,7 @@
 //! What an idle connection costs the server in user-space memory: the slope between 1,000 and 20,000
 //! connections to `wsring serve`, as the kernel accounts it (proc_pid_smaps(5)). Two shards hold them, so
-//! that a limit of 11,000 open files is enough.
+//! that a limit of 11,000 open files is enough. With and without compression agreed on, and what its windows
+//! cost where the client may refer to what it has sent.
 //!
 //! What does not grow with the connections (rings, receive buffers, code) drops out of a slope, as long
 //! as it is there before the first reading: so every receive buffer is written to by then.
@@ -12,13 +13,16 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use wsring::{
-    Client, Closed, Conn, ConnectOptions, ConnectionId, Handler, Message, OpenFailure, Remote, Settings,
+    Client, Closed, Conn, ConnectOptions, ConnectionId, DeflateOptions, Handler, Message, OpenFailure,
+    Remote, Settings,
 };
 use wsring_tests::binary::wsring;
 use wsring_tests::{PATIENCE, wait_until};
 
 /// The budget, in all.
 const IDLE_BYTES_MAX: f64 = 256.0;
+/// What compression without takeover may cost an idle connection more.
+const DEFLATED_BYTES_MAX: f64 = 64.0;
 const FEW: u32 = 1_000;
 const MANY: u32 = 20_000;
 /// Connections on their way at once: far fewer than the server's backlog, so that a slow machine
@@ -29,22 +33,65 @@ const OPENING_MAX: u32 = 200;
 const WARM_UP_BYTES: usize = 16_000;
 const WARM_UP_ROUNDS: u32 = 4;
 
+const FEW_WINDOWS: u32 = 200;
+const MANY_WINDOWS: u32 = 2_000;
+/// Fills the largest window.
+const WINDOW_MESSAGE_BYTES: usize = 40_000;
+/// The list of windows, which doubles, and the heap's own: of so few connections it is not exact.
+const WINDOW_OTHER_BYTES_MAX: f64 = 1024.0;
+
 #[test]
 fn an_idle_connection_costs_at_most_256_bytes() {
-    let server = Server::start();
-    let fleet = Fleet::new(server.address);
+    let plain = idle_bytes(None);
+    assert!(plain <= IDLE_BYTES_MAX, "an idle connection costs {plain:.1} B");
+    let deflated = idle_bytes(Some(DeflateOptions::default()));
+    let more = deflated - plain;
+    assert!(more <= DEFLATED_BYTES_MAX, "compression costs {more:.1} B, {plain:.1} B without it");
+}
+
+/// What one costs that has agreed on nothing, or on compression without takeover.
+fn idle_bytes(deflate: Option<DeflateOptions>) -> f64 {
+    let server = Server::start(&[]);
+    let fleet = Fleet::new(server.address, deflate);
     fleet.open_up_to(FEW);
     (0..WARM_UP_ROUNDS).for_each(|_| fleet.echo_on_each(WARM_UP_BYTES));
     let few = server.private_bytes();
     fleet.open_up_to(MANY);
     let many = server.private_bytes();
     let slope = (many as f64 - few as f64) / f64::from(MANY - FEW);
-    println!("{FEW} connections: {few} B, {MANY} connections: {many} B, {slope:.1} B each");
-    assert!(slope <= IDLE_BYTES_MAX, "an idle connection costs {slope:.1} B, {few} B to {many} B in all");
+    println!("{deflate:?}: {FEW} connections: {few} B, {MANY} connections: {many} B, {slope:.1} B each");
 
     // They are connections, not leftovers: each still answers.
     fleet.echo_on_each(20);
     assert_eq!(fleet.account.ended.load(Ordering::Acquire), 0, "connections were lost");
+    slope
+}
+
+/// A window is held as it is, without the inflater that it belongs to, once that has filled it.
+#[test]
+fn a_window_costs_its_own_size_and_little_more() {
+    for window_bits in 8..=15 {
+        let flags = ["--deflate-client-takeover", "--deflate-client-window", &window_bits.to_string()];
+        let server = Server::start(&flags);
+        let options = DeflateOptions {
+            client_takeover: true,
+            client_window_bits: window_bits,
+            ..DeflateOptions::default()
+        };
+        let fleet = Fleet::new(server.address, Some(options));
+        fleet.open_up_to(FEW_WINDOWS);
+        let echo = || fleet.echo_on_so_many(WINDOW_MESSAGE_BYTES, FEW_WINDOWS as usize / 4);
+        (0..WARM_UP_ROUNDS).for_each(|_| echo());
+        let few = server.private_bytes();
+        fleet.open_up_to(MANY_WINDOWS);
+        echo();
+        let many = server.private_bytes();
+        let slope = (many as f64 - few as f64) / f64::from(MANY_WINDOWS - FEW_WINDOWS);
+        println!("a client's window of {window_bits} bits: {slope:.0} B for each connection");
+        let most = f64::from(1 << window_bits) + IDLE_BYTES_MAX + WINDOW_OTHER_BYTES_MAX;
+        assert!(slope <= most, "a window of {window_bits} bits costs {slope:.0} B, at most {most} are right");
+        assert_eq!(fleet.account.ended.load(Ordering::Acquire), 0, "connections were lost");
+    }
 }
 
 /// `wsring serve`, for as long as this value lives.
@@ -56,9 +103,10 @@ struct Server {
 }
 
 impl Server {
-    fn start() -> Self {
+    fn start(flags: &[&str]) -> Self {
         let mut process = Command::new(wsring())
             .args(["serve", "--listen", "127.0.0.1:0", "--shards", "2"])
+            .args(flags)
             .stderr(Stdio::piped())
             .env("RUST_LOG", "info")
             .spawn()
@@ -99,6 +147,7 @@ impl Drop for Server {
 struct Fleet {
     client: Client,
     address: SocketAddr,
+    deflate: Option<DeflateOptions>,
     account: Arc<Account>,
 }
 
@@ -111,10 +160,11 @@ struct Account {
     remotes: Mutex<Vec<Remote>>,
 }
 
-struct Connection(Arc<Account>);
+/// Whether it is to have agreed on compression comes second.
+struct Connection(Arc<Account>, bool);
 
 impl Fleet {
-    fn new(address: SocketAddr) -> Self {
+    fn new(address: SocketAddr, deflate: Option<DeflateOptions>) -> Self {
         let settings = Settings {
             shards: Some(2),
             ping_interval: None,
@@ -122,7 +172,7 @@ impl Fleet {
             ..Settings::default()
         };
         let client = Client::start(settings).expect("the client starts");
-        Self { client, address, account: Arc::default() }
+        Self { client, address, deflate, account: Arc::default() }
     }
 
     fn open_up_to(&self, count: u32) {
@@ -131,9 +181,10 @@ impl Fleet {
             wait_until("the server accepts", || opened() + OPENING_MAX > number);
             // Two source addresses: beyond half of its ports, one connects slowly.
             let source = SocketAddr::from(([127, 0, 0, 1 + (number % 2) as u8], 0));
-            let options =
-                ConnectOptions::new(&format!("ws://{}/echo", self.address)).expect("a URL").from(source);
-            let connected = self.client.connect(&options, Connection(Arc::clone(&self.account)));
+            let options = ConnectOptions::new(&format!("ws://{}/echo", self.address)).expect("a URL");
+            let options = self.deflate.into_iter().fold(options.from(source), ConnectOptions::deflate);
+            let connected =
+                self.client.connect(&options, Connection(Arc::clone(&self.account), self.deflate.is_some()));
             connected.expect("the address is one");
         }
         wait_until("all connections open", || opened() == count);
@@ -141,17 +192,25 @@ impl Fleet {
 
     /// Sends a message on each connection at once and waits for the echoes.
     fn echo_on_each(&self, bytes: usize) {
+        self.echo_on_so_many(bytes, usize::MAX);
+    }
+
+    /// The same on a few connections at a time, so that the server never has more under way.
+    fn echo_on_so_many(&self, bytes: usize, at_once: usize) {
         let remotes = self.account.remotes.lock().expect("no thread panicked with it");
-        self.account.echoed.store(0, Ordering::Release);
-        remotes.iter().for_each(|remote| remote.send_binary(vec![7; bytes]));
-        let count = remotes.len() as u32;
-        wait_until("all connections echo", || self.account.echoed.load(Ordering::Acquire) == count);
+        for some in remotes.chunks(at_once) {
+            self.account.echoed.store(0, Ordering::Release);
+            some.iter().for_each(|remote| remote.send_binary(vec![7; bytes]));
+            let count = some.len() as u32;
+            wait_until("all connections echo", || self.account.echoed.load(Ordering::Acquire) == count);
+        }
     }
 }
 
 impl Handler for Connection {
     fn open(&mut self, conn: &mut Conn<'_>) {
         self.0.remotes.lock().expect("no thread panicked with it").push(conn.remote());
+        assert_eq!(conn.deflate().is_some(), self.1, "what was asked for is agreed on");
         self.0.opened.fetch_add(1, Ordering::Release);
     }
 
