@@ -4,3 +4,4 @@ pub(crate) mod cpu;
 pub(crate) mod exchange;
 pub(crate) mod health;
 pub(crate) mod meter;
+pub(crate) mod neighbours;
