@@ -19,6 +19,7 @@ use super::schedule::{self, Model};
 use crate::args::EchoOptions;
 use crate::clock;
 use crate::failure::Failure;
+use crate::measure::neighbours;
 use crate::model::{self, Rates, Report};
 use crate::report::{self, Progress};
 use std::time::Duration;
@@ -132,6 +133,7 @@ pub(crate) fn fill(report: &mut Report, outcome: &Outcome, options: &EchoOptions
     report.series = outcome.series.clone();
     report.steady = outcome.steady.clone();
     report.health = outcome.strain.judge(&outcome.meter, counts.window_sent, options.health.lag_max);
+    neighbours::judge(&mut report.health, &options.common.url, outcome.strain.usage);
     judge(report, outcome, options);
 }
 

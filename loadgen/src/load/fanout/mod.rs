@@ -20,6 +20,7 @@ use crate::clock;
 use crate::failure::Failure;
 use crate::fleet::Fleet;
 use crate::measure::health::{Strain, Vitals};
+use crate::measure::neighbours;
 use crate::model::{Arrivals, Load, Model, Opening, Phase, Rates, Report};
 use crate::pace::wait_for;
 use crate::report::{self, Moment, Progress};
@@ -265,6 +266,7 @@ fn fill(
     report.series = tally.series();
     report.sections.push(tally.section());
     report.health = strain.judge(&tally.meter, tally.messages, options.health.lag_max);
+    neighbours::judge(&mut report.health, &options.common.url, strain.usage);
     let (found, failed) = (&tally.counts, campaign.failed());
     let counts = [
         ("sent", tally.messages, ""),
