@@ -54,6 +54,8 @@ fn run(command: &Command) -> Result<Verdict, Failure> {
         Command::Idle(options) => finish(&options.common, load::idle::run(options)?),
         Command::Doctor(options) => limits::doctor::run(options),
         Command::Report(options) => report::show(options),
+        Command::Compare(options) => report::compare::run(options),
+        Command::Merge(options) => report::merge::run(options),
     }
 }
 

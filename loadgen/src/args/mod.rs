@@ -1,16 +1,20 @@
 //! The command line: one file for each subcommand, and one for what several have in common.
 
 mod common;
+mod compare;
 mod doctor;
 mod echo;
 mod idle;
+mod merge;
 mod output;
 mod report;
 
 pub(crate) use common::{Common, KindChoice};
+pub(crate) use compare::CompareOptions;
 pub(crate) use doctor::DoctorOptions;
 pub(crate) use echo::EchoOptions;
 pub(crate) use idle::IdleOptions;
+pub(crate) use merge::MergeOptions;
 pub(crate) use output::OutputOptions;
 pub(crate) use report::ReportOptions;
 
@@ -40,6 +44,10 @@ pub(crate) enum Command {
     Doctor(DoctorOptions),
     /// Show reports that were written with --json, and write one of them in any other form.
     Report(ReportOptions),
+    /// Compare two runs: by how much each figure changed, how sure that is, and whether it is a regression.
+    Compare(CompareOptions),
+    /// Add up the reports of several processes or hosts that ran at the same time.
+    Merge(MergeOptions),
 }
 
 #[cfg(test)]
