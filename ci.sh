@@ -11,7 +11,7 @@
 #   conformance   Autobahn against server and client role; Python, Node and raw sockets against the server; `wsload
 #                 conform` on servers of three libraries; 50,000 live connections where a process may have 20,000 open
 #                 files
-#   browser       headless Chromium on the server's page
+#   browser       headless Chromium on the server's page and on wsload's report
 #   sim           whole servers in the seeded simulation, with fresh seeds
 #   bench-smoke   every benchmark once, with its answer checked; its figures mean nothing
 #
@@ -203,6 +203,8 @@ step_browser() {
   node tests/browser/browser.mjs --url "http://127.0.0.1:$SERVER_PORT" \
     --testee "http://127.0.0.1:$TESTEE_PORT" --server "$BIN/wsring" --screenshots "$TARGET/browser"
   stop_in_order server
+  node tests/browser/report.mjs --wsload "$BIN/wsload" --report loadgen/tests/fixtures/echo.json \
+    --screenshots "$TARGET/browser"
 }
 
 step_sim() {

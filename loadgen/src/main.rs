@@ -64,6 +64,8 @@ fn run(command: &Command) -> Result<Verdict, Failure> {
         Command::Idle(options) => finish(&options.common, || load::idle::run(options)),
         Command::Doctor(options) => limits::doctor::run(options),
         Command::Report(options) => report::show(options),
+        Command::Compare(options) => report::compare::run(options),
+        Command::Merge(options) => report::merge::run(options),
         Command::Conform(options) => probe::conform::run(options),
         Command::Inspect(options) => probe::inspect::run(options),
         Command::Capacity(options) => {

@@ -10,6 +10,8 @@
 //!   hgrm hlog  histograms in the formats of HdrHistogram
 //!   html plot  one page with plots
 //!   read again  a report that was written before, and the subcommand that shows it
+//!   compare    two runs, or two times several
+//!   merge      several that ran at once, as one
 //!   progress   what is told while the run goes on
 //! ```
 //!
@@ -17,6 +19,7 @@
 //! calls the other.
 
 mod again;
+pub(crate) mod compare;
 mod csv;
 mod document;
 #[cfg(test)]
@@ -25,9 +28,11 @@ mod hgrm;
 mod hlog;
 mod html;
 mod markdown;
+pub(crate) mod merge;
 mod plot;
 #[allow(dead_code, reason = "workloads begin to use it one by one")]
 mod progress;
+mod random;
 mod read;
 #[cfg(test)]
 mod tests;

@@ -161,11 +161,11 @@ test('report: what servers say is text, and long words fit', () => {
   }, render(file, 'hostile.html'));
 });
 
-/** To be run inside a page: marks of an axis that lie over each other. */
+/** To be run inside a page: marks and titles of axes that lie over each other. */
 function overlapping() {
   const faults = [];
-  for (const axis of document.querySelectorAll('.x-axis, .y-axis')) {
-    const boxes = [...axis.children].map(mark => ({ text: mark.textContent, box: mark.getBoundingClientRect() }))
+  for (const plot of document.querySelectorAll('.plot')) {
+    const boxes = [...plot.querySelectorAll('.x-axis span, .y-axis span, .y-title, .x-title')].map(mark => ({ text: mark.textContent, box: mark.getBoundingClientRect() }))
       .filter(({ box }) => box.width > 0);
     for (const [index, a] of boxes.entries()) {
       for (const b of boxes.slice(index + 1)) {

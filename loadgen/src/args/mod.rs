@@ -3,6 +3,7 @@
 mod calibrate;
 mod capacity;
 mod common;
+mod compare;
 mod conform;
 mod connect;
 mod connection;
@@ -12,6 +13,7 @@ mod fanout;
 mod idle;
 mod inspect;
 pub(crate) mod load;
+mod merge;
 mod output;
 mod peer;
 mod report;
@@ -21,6 +23,7 @@ mod slow;
 pub(crate) use calibrate::{CalibrateOptions, NullServerOptions};
 pub(crate) use capacity::CapacityOptions;
 pub(crate) use common::{Common, KindChoice};
+pub(crate) use compare::CompareOptions;
 pub(crate) use conform::ConformOptions;
 pub(crate) use connect::{ChurnOptions, ConnectOptions, Ending, StormOptions};
 pub(crate) use connection::ConnectionOptions;
@@ -29,6 +32,7 @@ pub(crate) use echo::EchoOptions;
 pub(crate) use fanout::{FanoutOptions, Way};
 pub(crate) use idle::IdleOptions;
 pub(crate) use inspect::{Action, Close, InspectOptions, close, control, hex};
+pub(crate) use merge::MergeOptions;
 pub(crate) use output::OutputOptions;
 pub(crate) use peer::PeerOptions;
 pub(crate) use report::ReportOptions;
@@ -71,6 +75,10 @@ pub(crate) enum Command {
     Doctor(DoctorOptions),
     /// Show reports that were written with --json, and write one of them in any other form.
     Report(ReportOptions),
+    /// Compare two runs: by how much each figure changed, how sure that is, and whether it is a regression.
+    Compare(CompareOptions),
+    /// Add up the reports of several processes or hosts that ran at the same time.
+    Merge(MergeOptions),
     /// Ask a server some sixty questions about RFC 6455, and RFC 7692 where it accepts compression: what
     /// was sent, what the RFC demands, and what the server did.
     Conform(ConformOptions),

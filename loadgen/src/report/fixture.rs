@@ -1,6 +1,7 @@
 //! A report for tests: an open loop of thirty seconds with a stall in the middle. Everything in it is computed, so
 //! that it is the same everywhere.
 
+use super::random::Random;
 use crate::model::{
     Arrivals, Calibration, Closing, CostPoint, Curve, Environment, Evidence, Half, Health, Interval, Latency,
     Line, Load, Model, Opening, Phase, Rates, Report, SCHEMA, Section, ServerCost, Steady, Value, encode,
@@ -14,22 +15,10 @@ const PER_SECOND: u64 = 2000;
 /// In which the server stands still for 150 ms.
 const STALLED: u64 = 17;
 
-/// Numbers that look random: SplitMix64 (Steele, Lea and Flood, 2014).
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// Service times: 40 us, now and then much more. No logarithms, which may differ in the last bit.
-    pub(crate) fn service(&mut self) -> u64 {
-        let uniform = self.next() >> 44;
-        40_000 + (uniform >> 6) + 4_000_000_000 / ((uniform >> 4) + 1_000)
-    }
+/// Service times: some 100 us, now and then much more. No logarithms, which may differ in the last bit.
+pub(super) fn service(random: &mut Random) -> u64 {
+    let uniform = random.next() >> 44;
+    40_000 + (uniform >> 6) + 4_000_000_000 / ((uniform >> 4) + 1_000)
 }
 
 struct Second {
@@ -45,7 +34,7 @@ fn empty() -> Histogram<u64> {
 fn second(number: u64, random: &mut Random) -> Second {
     let mut second = Second { response: empty(), service: empty(), lag: empty() };
     for index in 0..PER_SECOND {
-        let (service, lag) = (random.service(), 1000 + random.next() % 9000);
+        let (service, lag) = (service(random), 1000 + random.next() % 9000);
         let stalled_us = if number == STALLED { 150_000_u64.saturating_sub(index * 500) } else { 0 };
         second.service.record(service + stalled_us * 200).expect("it is in range");
         second.lag.record(lag).expect("it is in range");
@@ -55,7 +44,7 @@ fn second(number: u64, random: &mut Random) -> Second {
 }
 
 /// The report.
-pub(crate) fn report() -> Report {
+pub(super) fn report() -> Report {
     let mut random = Random(7);
     let seconds: Vec<Second> = (0..SECONDS).map(|number| second(number, &mut random)).collect();
     let sum = |part: &dyn Fn(&Second) -> &Histogram<u64>| {

@@ -106,7 +106,7 @@ fn tiles(report: &Report) -> Vec<(String, String)> {
 
 fn write_block(html: &mut String, block: &Block) {
     // What has more columns than a few takes the whole width.
-    let class = if block.table.columns.len() > 4 || block.facts.len() > 20 { " class=\"wide\"" } else { "" };
+    let class = if block.table.columns.len() > 4 || block.facts.len() > 10 { " class=\"wide\"" } else { "" };
     let _ = write!(html, "<section{class}>\n<h2>{}</h2>\n", escaped(&block.title));
     if !block.facts.is_empty() {
         html.push_str("<dl class=\"facts\">\n");

@@ -13,7 +13,7 @@ fn path(name: &str) -> PathBuf {
 }
 
 /// Compares a text with a file, line by line so that a difference can be read.
-fn check(name: &str, text: &str) {
+pub(super) fn check(name: &str, text: &str) {
     let path = path(name);
     if env::var_os("WSLOAD_WRITE_FIXTURES").is_some() {
         fs::write(&path, text).unwrap();
@@ -38,7 +38,10 @@ fn every_form_is_as_it_was() {
 
 #[test]
 fn a_report_comes_back_from_its_file() {
-    assert_eq!(read::file(&path("echo.json")).unwrap(), fixture::report());
+    assert!(
+        read::file(&path("echo.json")).unwrap() == fixture::report(),
+        "write the fixtures anew, and compare"
+    );
 }
 
 #[test]

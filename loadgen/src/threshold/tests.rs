@@ -1,3 +1,5 @@
+//! Thresholds, held against a report whose figures are known.
+
 use super::*;
 use crate::model::{Opening, Rates};
 use hdrhistogram::Histogram;

@@ -4,7 +4,7 @@ use crate::report::words::{number, quantity, trimmed};
 use crate::threshold::Nanos;
 
 /// Marks that an axis has at most, about.
-const TICKS: f64 = 5.0;
+const TICKS: f64 = 6.0;
 
 /// What an axis shows.
 #[derive(Clone, Debug, PartialEq)]
@@ -243,7 +243,13 @@ mod tests {
             (0, 100),
         );
         check(Scale::FromZero, Unit::Plain, &[0.13, 0.98], "0 | 0.2 | 0.4 | 0.6 | 0.8 | 1", (0, 100));
-        check(Scale::FromZero, Unit::Bytes, &[700e6], "0 B | 256 MiB | 512 MiB | 768 MiB", (0, 100));
+        check(
+            Scale::FromZero,
+            Unit::Bytes,
+            &[700e6],
+            "0 B | 128 MiB | 256 MiB | 384 MiB | 512 MiB | 640 MiB | 768 MiB",
+            (0, 100),
+        );
         check(Scale::FromZero, Unit::Plain, &[0.0, 0.0], "0 | 0.2 | 0.4 | 0.6 | 0.8 | 1", (0, 100));
         check(Scale::FromZero, Unit::Plain, &[], "0 | 0.2 | 0.4 | 0.6 | 0.8 | 1", (0, 100));
         check(Scale::Linear, Unit::Seconds, &[2.0, 12.0], "2 s | 4 s | 6 s | 8 s | 10 s | 12 s", (0, 100));

@@ -1,6 +1,6 @@
 //! From lines to HTML. Colours, dashes and places are the style sheet's: a line is known by its number.
 
-use super::axis::Fitted;
+use super::axis::{Fitted, Tick};
 use super::{Line, Plot};
 use crate::report::html::escaped;
 use std::fmt::Write;
@@ -8,7 +8,9 @@ use std::fmt::Write;
 /// Units of the SVG along each side.
 const SIDE: f64 = 1000.0;
 /// A line of so many points shows each of them.
-const DOTS_MAX: usize = 40;
+const DOTS_MAX: usize = 24;
+/// A share of an axis that is next to nothing.
+const EDGE: f64 = 0.04;
 
 /// The whole figure.
 pub(super) fn figure(plot: &Plot, lines: &[&Line]) -> String {
@@ -37,9 +39,11 @@ pub(super) fn figure(plot: &Plot, lines: &[&Line]) -> String {
 /// The words beside an axis.
 fn write_marks(html: &mut String, class: &str, side: &str, axis: &Fitted) {
     let _ = write!(html, "<div class=\"{class}\">");
+    // At the corner, words centred below a mark would meet those of the other axis.
+    let edge = |tick: &Tick| if tick.at < EDGE { " class=\"edge\"" } else { "" };
     for tick in axis.ticks.iter().filter(|tick| !tick.label.is_empty()) {
-        let _ =
-            write!(html, "<span style=\"{side}:{:.2}%\">{}</span>", tick.at * 100.0, escaped(&tick.label));
+        let (edge, at, label) = (edge(tick), tick.at * 100.0, escaped(&tick.label));
+        let _ = write!(html, "<span{edge} style=\"{side}:{at:.2}%\">{label}</span>");
     }
     html.push_str("</div>\n");
 }

@@ -1,0 +1,130 @@
+//! Comparisons of runs whose difference is known.
+
+use super::*;
+use crate::model::{Interval, Latency, encode};
+use crate::report::fixture;
+use hdrhistogram::Histogram;
+
+/// A run of twelve seconds whose times are the factor's times what they would be. Two digits are enough, and quick.
+fn run(seed: u64, factor: f64, rate: f64) -> Report {
+    let mut random = Random(seed);
+    let mut report = fixture::report();
+    let mut all = Histogram::<u64>::new(2).unwrap();
+    report.series = (0..12)
+        .map(|second| {
+            let mut histogram = Histogram::<u64>::new(2).unwrap();
+            (0..400).for_each(|_| {
+                histogram.record((fixture::service(&mut random) as f64 * factor) as u64).unwrap()
+            });
+            all.add(&histogram).unwrap();
+            let answered = (rate * (0.99 + (random.next() % 21) as f64 / 1000.0)) as u64;
+            Interval {
+                from_s: f64::from(second),
+                seconds: 1.0,
+                answered,
+                histogram: Some(encode(&histogram)),
+                ..Interval::default()
+            }
+        })
+        .collect();
+    report.latencies = vec![Latency::of("response", &all)];
+    report.rates.answered = rate;
+    report
+}
+
+fn runs(count: u64, seed: u64, factor: f64) -> Vec<Report> {
+    (0..count).map(|number| run(seed + number, factor * (0.99 + number as f64 * 0.005), 1000.0)).collect()
+}
+
+fn changes(texts: &[&str]) -> Vec<Change> {
+    texts.iter().map(|text| text.parse().unwrap()).collect()
+}
+
+/// The outcome of one threshold, and what the whole comes to.
+fn check(before: &[Report], after: &[Report], threshold: &str, outcome: Outcome, verdict: Verdict) {
+    let mut comparison = compare(before, after, &changes(&[threshold])).unwrap();
+    comparison.judge(false, false);
+    let found = (comparison.thresholds[0].outcome, comparison.verdict);
+    assert_eq!(found, (outcome, verdict), "{threshold}: {:#?}", comparison.rows);
+}
+
+#[test]
+fn a_change_is_found_and_none_is_not() {
+    use Outcome::{Met, NotMet, Unknown};
+    let (before, same) = (runs(4, 1, 1.0), runs(4, 100, 1.0));
+    let (slower, faster) = (runs(4, 200, 1.2), runs(4, 300, 0.8));
+    check(&before, &same, "p99<+5%", Met, Verdict::Met);
+    check(&before, &slower, "p99<+5%", NotMet, Verdict::NotMet);
+    check(&before, &slower, "p50<+30%", Met, Verdict::Met);
+    check(&before, &faster, "p50<-10%", Met, Verdict::Met);
+    check(&before, &same, "p50<-10%", NotMet, Verdict::NotMet);
+    check(&before, &same, "server_cores<+5%", Met, Verdict::Met);
+    check(&before, &same, "last.p99<+5%", Unknown, Verdict::NotMet);
+    // Single runs are compared by their seconds.
+    check(&before[..1], &same[..1], "p50<+5%", Met, Verdict::Met);
+    check(&before[..1], &slower[..1], "p50<+5%", NotMet, Verdict::NotMet);
+    check(&[run(1, 1.0, 1000.0)], &[run(2, 1.0, 900.0)], "rate>-5%", NotMet, Verdict::NotMet);
+    check(&[run(1, 1.0, 1000.0)], &[run(2, 1.0, 980.0)], "rate>-5%", Met, Verdict::Met);
+}
+
+#[test]
+fn what_may_as_well_be_no_change_is_unclear() {
+    // One run of three was much slower, on each side another one: nobody can tell.
+    let noisy = |factors: [f64; 3]| factors.map(|factor| run((factor * 100.0) as u64, factor, 1000.0));
+    let (before, after) = (noisy([0.7, 1.0, 1.1]), noisy([0.8, 1.2, 1.25]));
+    check(&before, &after, "p50<+5%", Outcome::Unclear, Verdict::Met);
+    let mut comparison = compare(&before, &after, &changes(&["p50<+5%"])).unwrap();
+    comparison.judge(true, false);
+    assert_eq!(comparison.verdict, Verdict::NotMet);
+}
+
+#[test]
+fn the_interval_holds_the_true_change() {
+    let comparison = compare(&runs(5, 1, 1.0), &runs(5, 50, 1.1), &[]).unwrap();
+    for row in comparison.rows.iter().filter(|row| ["p50", "p90"].contains(&row.metric.as_str())) {
+        let (low, high) = row.interval.unwrap();
+        assert!(low < 0.1 && 0.1 < high && low > 0.0, "{row:?}");
+    }
+    let rate = comparison.rows.iter().find(|row| row.metric == "rate").unwrap();
+    assert_eq!((rate.change, rate.interval), (Some(0.0), Some((0.0, 0.0))));
+}
+
+#[test]
+fn what_did_not_do_the_same_is_not_compared() {
+    let (before, mut after) = (vec![run(1, 1.0, 1000.0)], vec![run(2, 1.0, 1000.0)]);
+    after[0].load.connections = 300;
+    after[0].verdict = Verdict::Invalid;
+    after[0].environment.kernel = String::from("6.19.1");
+    after[0].environment.sysctls.insert(String::from("net.core.somaxconn"), String::from("128"));
+    let mut comparison = compare(&before, &after, &changes(&["p50<+5%"])).unwrap();
+    comparison.judge(false, false);
+    assert_eq!(comparison.verdict.exit_code(), 4);
+    let mut text = String::new();
+    text::write_block(&mut text, &comparison.block());
+    for line in [
+        "200 connections, 64 B binary, then open loop",
+        "in 1 of 1 runs after, the generator and not the server was the limit",
+        "Differs: kernel was 6.18.0, then 6.19.1.",
+        "Differs: net.core.somaxconn was 4096, then 128.",
+        "Verdict: NOT COMPARABLE",
+    ] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
+    comparison.judge(false, true);
+    assert_eq!(comparison.verdict, Verdict::Met);
+}
+
+#[test]
+fn a_comparison_is_a_table() {
+    let mut comparison =
+        compare(&runs(3, 1, 1.0), &runs(3, 100, 1.2), &changes(&["p99<+5%", "rate>-5%"])).unwrap();
+    comparison.judge(false, false);
+    let (mut text, mut page) = (String::new(), String::new());
+    text::write_block(&mut text, &comparison.block());
+    markdown::write_block(&mut page, &comparison.block());
+    crate::report::tests::check("compare.txt", &text);
+    crate::report::tests::check("compare.md", &page);
+    let json = serde_json::to_value(&comparison).unwrap();
+    assert_eq!((&json["verdict"], &json["thresholds"][0]["outcome"]), (&"not_met".into(), &"not_met".into()));
+    assert!(json["rows"][1]["change"].as_f64() > Some(0.15), "{json}");
+}

@@ -1,0 +1,276 @@
+//! `wsload merge`: several generators that loaded one server at the same time, as one.
+//!
+//! Counts, rates and histograms are added; percentiles are taken from the sums, never averaged. Intervals are laid
+//! over each other by the wall clock, whose offset between hosts is therefore part of the series, and of nothing else.
+
+mod series;
+
+use super::{finish, read};
+use crate::args::MergeOptions;
+use crate::failure::Failure;
+use crate::model::{
+    Calibration, Closing, Health, Latency, Load, Model, Opening, Phase, Rates, Report, Section, Steady,
+    Verdict,
+};
+use crate::threshold::{self, Threshold};
+use hdrhistogram::Histogram;
+use std::collections::BTreeMap;
+
+/// Share of the measured time that all have to have in common.
+const OVERLAP_LEAST: f64 = 0.95;
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// As [`read::file`] and [`finish`]; the reports are of different workloads, or a histogram is damaged.
+pub(crate) fn run(options: &MergeOptions) -> Result<Verdict, Failure> {
+    let reports = options.files.iter().map(|path| read::file(path)).collect::<Result<Vec<_>, _>>()?;
+    let mut report = merge(&reports)?;
+    finish(&mut report, &options.output)
+}
+
+fn merge(reports: &[Report]) -> Result<Report, Failure> {
+    let first = &reports[0];
+    if let Some(other) = reports.iter().find(|report| report.workload != first.workload) {
+        let (one, other) = (&first.workload, &other.workload);
+        return Err(Failure::Usage(format!("a report of {one} and one of {other} cannot be added up")));
+    }
+    let mut sum = Report {
+        command: std::env::args().collect(),
+        started_unix_ms: reports.iter().map(|report| report.started_unix_ms).min().unwrap_or_default(),
+        shards: reports.iter().map(|report| report.shards).sum(),
+        sources: reports.iter().map(|report| report.sources).sum(),
+        load: load(reports),
+        phases: Vec::new(),
+        opening: opening(reports),
+        closing: Closing {
+            in_order: reports.iter().map(|report| report.closing.in_order).sum(),
+            cut_off: reports.iter().map(|report| report.closing.cut_off).sum(),
+        },
+        latencies: latencies(reports).map_err(Failure::Damaged)?,
+        rates: rates(reports),
+        counts: added(reports, |report| &report.counts),
+        errors: added(reports, |report| &report.errors),
+        health: health(reports),
+        calibration: calibration(reports),
+        server: reports.iter().find_map(|report| report.server.clone()),
+        steady: steady(reports),
+        thresholds: Vec::new(),
+        verdict: Verdict::Met,
+        reasons: Vec::new(),
+        warnings: warnings(reports),
+        sections: sections(reports),
+        merged_from: reports.iter().map(|report| format!("{} ({})", origin(report), report.url)).collect(),
+        ..first.clone()
+    };
+    sum.phases = phases(reports, sum.started_unix_ms);
+    sum.series = series::of(reports, sum.started_unix_ms).map_err(Failure::Damaged)?;
+    judge(reports, &mut sum);
+    Ok(sum)
+}
+
+/// Who measured a report.
+fn origin(report: &Report) -> String {
+    let host = &report.environment.host;
+    if host.is_empty() { String::from("a host without a name") } else { host.clone() }
+}
+
+/// A verdict anew: what thresholds said of the parts is asked of the sum.
+fn judge(reports: &[Report], sum: &mut Report) {
+    let texts: Vec<&String> =
+        reports.iter().flat_map(|report| &report.thresholds).map(|each| &each.text).collect();
+    for report in reports {
+        let of_a_threshold = |reason: &String| texts.iter().any(|text| reason.starts_with(text.as_str()));
+        for reason in report.reasons.iter().filter(|reason| !of_a_threshold(reason)) {
+            let reason = format!("{}: {reason}", origin(report));
+            if report.verdict == Verdict::Invalid { sum.invalid(reason) } else { sum.not_met(reason) }
+        }
+        if report.verdict == Verdict::Invalid || !report.health.valid {
+            sum.verdict = Verdict::Invalid;
+        }
+    }
+    let mut thresholds: Vec<Threshold> = Vec::new();
+    for threshold in texts.iter().filter_map(|text| text.parse().ok()) {
+        if !thresholds.contains(&threshold) {
+            thresholds.push(threshold);
+        }
+    }
+    threshold::apply(&thresholds, sum);
+}
+
+fn load(reports: &[Report]) -> Load {
+    let first = &reports[0].load;
+    let rate = |report: &Report| match report.load.model {
+        Model::Open { rate, .. } => rate,
+        _ => 0.0,
+    };
+    let model = match first.model {
+        Model::Open { arrivals, .. } => Model::Open { rate: reports.iter().map(rate).sum(), arrivals },
+        model => model,
+    };
+    let connections = reports.iter().map(|report| report.load.connections).sum();
+    Load { model, connections, ..first.clone() }
+}
+
+fn opening(reports: &[Report]) -> Opening {
+    let sum = |part: fn(&Opening) -> u64| reports.iter().map(|report| part(&report.opening)).sum();
+    let seconds = reports.iter().map(|report| report.opening.seconds).fold(0.0, f64::max);
+    Opening::new(sum(|opening| opening.asked), sum(|opening| opening.opened), seconds)
+}
+
+fn rates(reports: &[Report]) -> Rates {
+    let sum = |part: fn(&Rates) -> f64| reports.iter().map(|report| part(&report.rates)).sum();
+    Rates {
+        offered: reports.iter().map(|report| report.rates.offered).sum(),
+        sent: sum(|rates| rates.sent),
+        answered: sum(|rates| rates.answered),
+        bytes_sent: sum(|rates| rates.bytes_sent),
+        bytes_received: sum(|rates| rates.bytes_received),
+    }
+}
+
+fn added(reports: &[Report], part: fn(&Report) -> &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
+    let mut sum = BTreeMap::new();
+    for (name, count) in reports.iter().flat_map(part) {
+        *sum.entry(name.clone()).or_default() += count;
+    }
+    sum
+}
+
+/// Each latency of each tag, from the histograms of all.
+fn latencies(reports: &[Report]) -> Result<Vec<Latency>, String> {
+    let mut sums: Vec<(Latency, Histogram<u64>)> = Vec::new();
+    for latency in reports.iter().flat_map(|report| &report.latencies) {
+        let histogram = latency.histogram()?;
+        match sums.iter_mut().find(|(each, _)| each.name == latency.name && each.tag == latency.tag) {
+            Some((_, sum)) => add(sum, &histogram)?,
+            None => sums.push((latency.clone(), histogram)),
+        }
+    }
+    Ok(sums
+        .into_iter()
+        .map(|(first, sum)| Latency { tag: first.tag, ..Latency::of(&first.name, &sum) })
+        .collect())
+}
+
+/// Adds what may be of another length.
+fn add(sum: &mut Histogram<u64>, histogram: &Histogram<u64>) -> Result<(), String> {
+    sum.auto(true);
+    sum.add(histogram).map_err(|cause| format!("histograms cannot be added: {cause}"))
+}
+
+fn health(reports: &[Report]) -> Health {
+    let all = |part: fn(&Health) -> Option<f64>| reports.iter().map(move |report| part(&report.health));
+    let sum = |part| all(part).sum::<Option<f64>>();
+    let most = |part| all(part).flatten().reduce(f64::max);
+    let least = |part| all(part).flatten().reduce(f64::min);
+    let mut health = Health {
+        valid: reports.iter().all(|report| report.health.valid),
+        evidence: Vec::new(),
+        cores: sum(|health| health.cores),
+        busiest: most(|health| health.busiest),
+        messages_per_send: least(|health| health.messages_per_send),
+        messages_per_receive: least(|health| health.messages_per_receive),
+        steal: most(|health| health.steal),
+        counters: added(reports, |report| &report.health.counters),
+    };
+    for report in reports {
+        let signs = report.health.evidence.iter().cloned();
+        health.evidence.extend(signs.map(|mut sign| {
+            sign.what = format!("{}: {}", origin(report), sign.what);
+            sign
+        }));
+    }
+    health
+}
+
+fn calibration(reports: &[Report]) -> Option<Calibration> {
+    let all: Option<Vec<Calibration>> = reports.iter().map(|report| report.calibration).collect();
+    all.map(|all| Calibration {
+        ceiling_per_second: all.iter().map(|each| each.ceiling_per_second).sum(),
+        // The one that is next to its limit decides.
+        share_used: all.iter().map(|each| each.share_used).fold(0.0, f64::max),
+    })
+}
+
+fn steady(reports: &[Report]) -> Option<Steady> {
+    let all: Option<Vec<(&Report, &Steady)>> =
+        reports.iter().map(|report| report.steady.as_ref().map(|steady| (report, steady))).collect();
+    all.map(|all| {
+        let reasons = all.iter().flat_map(|(report, steady)| {
+            steady.reasons.iter().map(|reason| format!("{}: {reason}", origin(report)))
+        });
+        let reasons = reasons.collect();
+        Steady { steady: all.iter().all(|(_, steady)| steady.steady), halves: Vec::new(), reasons }
+    })
+}
+
+fn sections(reports: &[Report]) -> Vec<Section> {
+    let of = |report: &Report| {
+        let origin = origin(report);
+        let named = move |mut section: Section| {
+            section.title = format!("{}, {origin}", section.title);
+            section
+        };
+        report.sections.clone().into_iter().map(named).collect::<Vec<_>>()
+    };
+    reports.iter().flat_map(of).collect()
+}
+
+/// When a report was measured, in seconds of the wall clock.
+fn measured(report: &Report) -> Option<(f64, f64)> {
+    let phase = report.phase("measure")?;
+    let from = report.started_unix_ms as f64 / 1000.0 + phase.from_s;
+    Some((from, from + phase.seconds))
+}
+
+/// The time in which any of them measured.
+fn phases(reports: &[Report], started_unix_ms: u64) -> Vec<Phase> {
+    let start = started_unix_ms as f64 / 1000.0;
+    let from = reports.iter().filter_map(measured).map(|(from, _)| from).reduce(f64::min);
+    let to = reports.iter().filter_map(measured).map(|(_, to)| to).reduce(f64::max);
+    let phase = from.zip(to).map(|(from, to)| Phase {
+        name: String::from("measure"),
+        from_s: from - start,
+        seconds: to - from,
+    });
+    phase.into_iter().collect()
+}
+
+/// Warnings of all, and what keeps the sum from being one run.
+fn warnings(reports: &[Report]) -> Vec<String> {
+    let of = |report: &Report| {
+        report.warnings.iter().map(|warning| format!("{}: {warning}", origin(report))).collect::<Vec<_>>()
+    };
+    let mut warnings: Vec<String> = reports.iter().flat_map(of).collect();
+    let times: Vec<(f64, f64)> = reports.iter().filter_map(measured).collect();
+    let common = times.iter().map(|(_, to)| *to).fold(f64::INFINITY, f64::min)
+        - times.iter().map(|(from, _)| *from).fold(f64::NEG_INFINITY, f64::max);
+    let longest = times.iter().map(|(from, to)| to - from).fold(0.0, f64::max);
+    if times.len() > 1 && common < longest * OVERLAP_LEAST {
+        let common = common.max(0.0);
+        warnings.push(format!(
+            "only {common:.1} s of {longest:.1} s were measured by all at once: their rates did not add up on the \
+             server; start all at one moment with --start-at"
+        ));
+    }
+    let first = &reports[0];
+    if reports.iter().any(|report| report.url != first.url) {
+        warnings.push(String::from("the reports are of different addresses"));
+    }
+    let is_other = |report: &&Report| {
+        let (one, other) = (&report.load, &first.load);
+        (&one.kind, &one.size, std::mem::discriminant(&one.model))
+            != (&other.kind, &other.size, std::mem::discriminant(&other.model))
+    };
+    if let Some(report) = reports.iter().find(is_other) {
+        warnings.push(format!("{} sent another load than {}", origin(report), origin(first)));
+    }
+    if reports.iter().any(|report| report.environment.kernel != first.environment.kernel) {
+        warnings.push(String::from("the generators ran on different kernels"));
+    }
+    warnings
+}
+
+#[cfg(test)]
+mod tests;
