@@ -21,9 +21,6 @@ pub(crate) enum Failure {
     /// The engine did not start, or was lost.
     #[error(transparent)]
     Engine(#[from] wsring::Error),
-    /// A report that was read is not whole.
-    #[error("{0}")]
-    Damaged(String),
     /// There was nothing to calibrate with.
     #[error("the null server to calibrate with gave no result: {cause}")]
     NullServer {
@@ -41,6 +38,17 @@ pub(crate) enum Failure {
     /// A shard that should long be done is not.
     #[error("a shard of the generator does not come to an end: is this machine overloaded?")]
     Stuck,
+    /// A report could not be read.
+    #[error("cannot read the report {}: {cause}", path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        cause: String,
+    },
+    /// A report that was read is not whole.
+    #[error("{0}")]
+    Damaged(String),
     /// The report could not be written.
     #[error("cannot write the report to {}: {cause}", path.display())]
     Report {

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use wsring::{Client, Closed, Conn, Drain, Handler, Limits, OpenFailure, Remote, Settings};
 
 /// Connections that are closed per second at the end.
-const CLOSE_RATE: u32 = 20_000;
+pub(crate) const CLOSE_RATE: u32 = 20_000;
 /// How long the last of them have to end in order.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The engine's own timeout ends a handshake; when nothing at all has happened for that long and this
@@ -303,7 +303,7 @@ impl<'a> Fleet<'a> {
         report.errors = self.failures().into_iter().map(|(text, count)| (text, u64::from(count))).collect();
         report.warnings.extend(self.target.warning(self.needs.connections));
         let lost = u64::from(self.lost());
-        report.counts.insert(String::from("lost"), lost);
+        report.counts.insert(String::from("connections_lost"), lost);
         for (count, what) in
             [(opening.asked - opening.opened, "connections were not opened"), (lost, "connections were lost")]
         {

@@ -55,8 +55,12 @@ fn main() -> ExitCode {
 fn run(command: &Command) -> Result<Verdict, Failure> {
     match command {
         Command::Echo(options) => finish(&options.common, || echo(options)),
+        Command::Connect(options) => finish(&options.common, || load::connect::run(options)),
+        Command::Churn(options) => finish(&options.common, || load::churn::run(options)),
+        Command::Storm(options) => finish(&options.common, || load::storm::run(options)),
         Command::Idle(options) => finish(&options.common, || load::idle::run(options)),
         Command::Doctor(options) => limits::doctor::run(options),
+        Command::Report(options) => report::show(options),
         Command::Capacity(options) => {
             let report = limits::capacity::run(options, &mut trial)?;
             report::write(&report, &options.output)?;

@@ -8,18 +8,35 @@
 //!   markdown   for issues and pull requests
 //!   csv        the series and the percentiles, as tables
 //!   hgrm hlog  histograms in the formats of HdrHistogram
+//!   html plot  one page with plots
+//!   read again  a report that was written before, and the subcommand that shows it
+//!   progress   what is told while the run goes on
 //! ```
 //!
 //! Read [`start`] and [`finish`] first: a workload calls the one, fills the report, and its caller
 //! calls the other.
 
+mod again;
 mod csv;
 mod document;
+#[cfg(test)]
+mod fixture;
 mod hgrm;
 mod hlog;
+mod html;
 mod markdown;
+mod plot;
+#[allow(dead_code, reason = "workloads begin to use it one by one")]
+mod progress;
+mod read;
+#[cfg(test)]
+mod tests;
 mod text;
 mod words;
+
+pub(crate) use again::run as show;
+#[allow(unused_imports, reason = "as above")]
+pub(crate) use progress::{Moment, Progress};
 
 use crate::args::OutputOptions;
 use crate::environment;
@@ -66,12 +83,15 @@ pub(crate) fn finish(report: &mut Report, options: &OutputOptions) -> Result<Ver
 /// As [`finish`].
 pub(crate) fn write(report: &Report, options: &OutputOptions) -> Result<(), Failure> {
     let summary = text::of(report);
-    let files = [&options.json, &options.markdown, &options.hlog];
+    let files = [&options.json, &options.html, &options.markdown, &options.hlog];
     let is_stdout_taken = files.iter().any(|path| path.as_deref().is_some_and(is_stdout));
     // A reader that has gone away, as `head` does, is no reason to lose the files.
     let _ = if is_stdout_taken { write!(stderr(), "{summary}") } else { write!(stdout(), "{summary}") };
     if let Some(path) = &options.json {
         write_file(path, &(json(report) + "\n"))?;
+    }
+    if let Some(path) = &options.html {
+        write_file(path, &html::of(report))?;
     }
     if let Some(path) = &options.markdown {
         write_file(path, &markdown::of(report))?;

@@ -61,7 +61,7 @@ impl EchoOptions {
     }
 
     pub(crate) fn connections(&self) -> u32 {
-        self.connections.or(self.preset().map(|preset| preset.connections)).unwrap_or(100)
+        self.connections.or_else(|| self.preset().map(|preset| preset.connections)).unwrap_or(100)
     }
 
     pub(crate) fn size(&self) -> SizeChoice {
@@ -71,7 +71,7 @@ impl EchoOptions {
 
     pub(crate) fn kind(&self) -> KindChoice {
         let usual = if self.messages.file.is_some() { KindChoice::Text } else { KindChoice::Binary };
-        self.messages.kind.or(self.preset().map(|preset| preset.kind)).unwrap_or(usual)
+        self.messages.kind.or_else(|| self.preset().map(|preset| preset.kind)).unwrap_or(usual)
     }
 
     pub(crate) fn duration(&self) -> Duration {

@@ -3,23 +3,27 @@
 mod calibrate;
 mod capacity;
 mod common;
+mod connect;
 mod connection;
 mod doctor;
 mod echo;
 mod idle;
 pub(crate) mod load;
 mod output;
+mod report;
 mod server;
 mod slow;
 
 pub(crate) use calibrate::{CalibrateOptions, NullServerOptions};
 pub(crate) use capacity::CapacityOptions;
 pub(crate) use common::{Common, KindChoice};
+pub(crate) use connect::{ChurnOptions, ConnectOptions, Ending, StormOptions};
 pub(crate) use connection::ConnectionOptions;
 pub(crate) use doctor::DoctorOptions;
 pub(crate) use echo::EchoOptions;
 pub(crate) use idle::IdleOptions;
 pub(crate) use output::OutputOptions;
+pub(crate) use report::ReportOptions;
 pub(crate) use server::ServerOptions;
 pub(crate) use slow::SlowOptions;
 
@@ -40,14 +44,23 @@ pub(crate) struct Arguments {
 
 /// What to do: workloads first, then what is asked about servers, this machine and reports.
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one in a process")]
 pub(crate) enum Command {
     /// Send messages to an echo server and measure how long the answers take, as a closed loop or at a rate. Every
     /// answer is verified.
     Echo(EchoOptions),
+    /// Open connections and measure how that goes: TCP and the upgrade to WebSocket, each by itself.
+    Connect(ConnectOptions),
     /// Open many connections and hold them, answering pings.
     Idle(IdleOptions),
+    /// Have connections come and go at a rate.
+    Churn(ChurnOptions),
+    /// Drop a share of all connections at once and connect them again, as after a failure of the network.
+    Storm(StormOptions),
     /// Check whether this machine can hold so many connections, and say what mends it.
     Doctor(DoctorOptions),
+    /// Show reports that were written with --json, and write one of them in any other form.
+    Report(ReportOptions),
     /// Find the largest load that a server holds under an objective.
     Capacity(CapacityOptions),
     /// Measure what this generator can do at most, against a null server on this machine.

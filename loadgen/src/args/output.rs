@@ -11,6 +11,9 @@ pub(crate) struct OutputOptions {
     /// Write everything, as JSON; `wsload report`, `compare` and `merge` read it.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+    /// Write one page with plots, which needs nothing beside it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
     /// Write tables for a pull request or an issue.
     #[arg(long, value_name = "FILE")]
     pub(crate) markdown: Option<PathBuf>,

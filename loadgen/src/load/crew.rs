@@ -13,6 +13,7 @@ use crate::fleet::{Fleet, Member};
 use crate::measure::exchange::Exchange;
 use crate::measure::health::{Strain, Vitals};
 use crate::model::{Interval, Opening};
+use crate::report::{Moment, Progress};
 use std::sync::Arc;
 use std::time::Duration;
 use wsring::{Closed, Conn, ConnectionId, Handler, Message, OpenFailure, Time};
@@ -78,8 +79,8 @@ impl<'a> Crew<'a> {
         Ok(Self { fleet, opening, messages, fragments, members, connections, origin })
     }
 
-    /// Walks through warm-up, window and drain, and returns when all of it is over. `seen` is shown each interval
-    /// when it is complete.
+    /// Walks through warm-up, window and drain, and returns when all of it is over. `progress` is
+    /// told how it goes.
     ///
     /// # Errors
     /// A shard was lost.
@@ -89,7 +90,7 @@ impl<'a> Crew<'a> {
         times: &Times,
         begin: Time,
         seed: u64,
-        mut seen: impl FnMut(&Interval),
+        progress: &mut Progress,
     ) -> Result<Outcome, Failure> {
         let start = begin.after(times.warm_up);
         let end = start.after(times.duration);
@@ -99,7 +100,7 @@ impl<'a> Crew<'a> {
         let exchange = Arc::new(Exchange::default());
         let shards = self.drive(plan, &exchange, seed);
         let mut collector = Collector::new(plan, self.origin, &exchange, shards);
-        let strain = self.watch(&plan, &mut collector, &mut seen)?;
+        let strain = self.watch(&plan, &mut collector, progress)?;
         Ok(collector.finish(strain, clock::now().min(drained)))
     }
 
@@ -122,14 +123,23 @@ impl<'a> Crew<'a> {
         tasks.count()
     }
 
+    /// How things stand.
+    fn moment<'m>(&self, plan: &Plan, now: Time, interval: Option<&'m Interval>, errors: u64) -> Moment<'m> {
+        let phases = [("warm_up", plan.start), ("measure", plan.end), ("drain", plan.drained)];
+        let (phase, end) = phases.into_iter().find(|(_, end)| now < *end).unwrap_or(("drain", now));
+        let connections = u64::from(self.fleet.alive());
+        Moment { phase, remaining: Some(end.since(now)), connections, interval, errors }
+    }
+
     /// Looks on until the load is over, and takes the generator's vitals at the edges of the window.
     fn watch(
         &self,
         plan: &Plan,
         collector: &mut Collector<'_>,
-        seen: &mut impl FnMut(&Interval),
+        progress: &mut Progress,
     ) -> Result<Strain, Failure> {
         let mut edges: Vec<Vitals> = Vec::new();
+        let (mut latest, mut errors, mut shown) = (None, 0, Time(0));
         while !collector.is_over() {
             let now = clock::now();
             if now > plan.drained.after(GRACE) {
@@ -138,7 +148,15 @@ impl<'a> Crew<'a> {
             while edges.len() <= plan.intervals() && now >= plan.interval_end(edges.len()) {
                 edges.push(Vitals::take(&self.fleet.client().observer().shards()));
             }
-            collector.collect().iter().for_each(&mut *seen);
+            for interval in collector.collect() {
+                errors += interval.errors;
+                latest = Some(interval);
+                shown = Time(0);
+            }
+            if now.since(shown) >= SHOWN_APART {
+                progress.show(&self.moment(plan, now, latest.as_ref(), errors));
+                shown = now;
+            }
             let edge = plan.interval_end(edges.len());
             let look = now.after(LOOK);
             clock::sleep_until(if edge > now { look.min(edge) } else { look });
@@ -151,6 +169,9 @@ impl<'a> Crew<'a> {
         Ok(whole.unwrap_or_default())
     }
 }
+
+/// How often it is shown how things stand, where nothing new makes it sooner.
+const SHOWN_APART: Duration = Duration::from_millis(500);
 
 /// A queue that memory alone bounds: an open loop goes on sending to a server that does not read.
 const UNBOUNDED: usize = 1 << 40;

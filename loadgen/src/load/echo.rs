@@ -19,7 +19,7 @@ use crate::args::EchoOptions;
 use crate::clock;
 use crate::failure::Failure;
 use crate::model::{self, Phase, Rates, Report};
-use crate::report;
+use crate::report::{self, Progress};
 use std::time::Duration;
 use wsring::Time;
 
@@ -35,7 +35,9 @@ pub(crate) fn run(options: &EchoOptions) -> Result<Report, Failure> {
     let model = options.model();
     let crew = open(options, model)?;
     let begin = clock::now().after(options.phases.settle);
-    let outcome = crew.load(model, &times(options), begin, SEED, |_| {})?;
+    let mut progress = Progress::new(options.common.output.no_progress);
+    let outcome = crew.load(model, &times(options), begin, SEED, &mut progress)?;
+    drop(progress);
     describe(&mut report, options, model);
     fill(&mut report, &outcome, options);
     close(&mut report, crew, &outcome)?;

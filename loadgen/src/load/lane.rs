@@ -143,10 +143,10 @@ impl Lane {
     /// Gives up what a connection has sent before a time.
     pub(super) fn give_up(&mut self, place: usize, before: Time) {
         let seat = &mut self.seats[place];
-        let count = u64::from(seat.pipe.give_up(before));
-        self.meter.counts.given_up += count;
+        let waiting = seat.pipe.waiting();
+        self.meter.counts.given_up += u64::from(seat.pipe.give_up(before));
         if seat.is_open {
-            self.waiting -= count;
+            self.waiting -= u64::from(waiting - seat.pipe.waiting());
         }
     }
 

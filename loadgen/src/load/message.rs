@@ -11,8 +11,9 @@ use crate::failure::Failure;
 use std::path::Path;
 use wsring::Kind;
 
-/// Where content may begin: this many places.
+/// Where content may begin: this many places, by the highest bits of a product, on which all bits of a name bear.
 const PLACES: usize = 4096;
+const PLACE_SHIFT: u32 = u64::BITS - PLACES.trailing_zeros();
 /// Bytes of a name in a binary message, and digits of it in a text.
 const NAME_BYTES: usize = 8;
 const NAME_DIGITS: usize = 16;
@@ -158,8 +159,8 @@ impl Messages {
         // only the beginning of it, differ from those next to them.
         let number = u64::from(name.connection) << 32 | u64::from(name.sequence);
         let random = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let size = self.sizes.draw(random);
-        let content = &self.content[self.content.len().min((random >> 32) as usize % PLACES)..];
+        let size = self.sizes.draw(random.rotate_left(PLACES.trailing_zeros()));
+        let content = &self.content[self.content.len().min((random >> PLACE_SHIFT) as usize)..];
         match &self.form {
             Form::Binary => {
                 let head = &number.to_le_bytes()[..NAME_BYTES.min(size)];

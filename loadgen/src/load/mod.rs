@@ -3,6 +3,9 @@
 //! ```text
 //!   echo      messages to an echo server and what became of them
 //!   idle      many connections that say nothing; pinging: their Pings
+//!   connect   how openings go, step by step
+//!   churn     connections that come and go
+//!   storm     a share of them is dropped at once, and comes again
 //!   slow      readers that do not keep up, among the others
 //!
 //!   crew      connections that are open for a load
@@ -14,6 +17,8 @@
 //!   presets   the parameters of well-known benchmarks
 //! ```
 
+pub(crate) mod churn;
+pub(crate) mod connect;
 pub(crate) mod crew;
 mod drive;
 pub(crate) mod echo;
@@ -27,4 +32,6 @@ pub(crate) mod presets;
 pub(crate) mod schedule;
 pub(crate) mod size;
 pub(crate) mod slow;
+mod spread;
+pub(crate) mod storm;
 mod verify;

@@ -221,11 +221,11 @@ mod tests {
         let exchange = Exchange::default();
         let mut collector = Collector::new(plan(), Time(500_000_000), &exchange, 2);
         let mut complete = 0;
-        for interval in 0..=5 {
+        for interval in 0..=5usize {
             for _ in 0..2 {
                 assert!(!collector.is_over());
                 let mut meter = Meter::new();
-                if let Some(index) = (interval as usize).checked_sub(1).filter(|index| *index < 4) {
+                if let Some(index) = interval.checked_sub(1).filter(|index| *index < 4) {
                     meter.counts.window_answered = answered[index];
                     meter.counts.answered = answered[index];
                     let time = Duration::from_millis(milliseconds[index]);

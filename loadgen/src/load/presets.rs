@@ -106,8 +106,9 @@ mod tests {
     #[test]
     fn names_are_unique_and_found() {
         for preset in PRESETS {
-            let found = Preset::named(preset.name).expect(preset.name);
-            assert!(std::ptr::eq(found, preset), "{} stands twice", preset.name);
+            assert_eq!(Preset::named(preset.name), Some(preset));
+            let same = PRESETS.iter().filter(|other| other.name == preset.name);
+            assert_eq!(same.count(), 1, "{} stands twice", preset.name);
         }
         assert_eq!(Preset::named("nothing"), None);
         let shown = Preset::named("lesismal-rate").expect("it is there").to_string();

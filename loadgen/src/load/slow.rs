@@ -4,6 +4,7 @@
 //! does then is what is to be seen. A reader at a rate pauses after each message for as long as that should have
 //! taken. That it was cut off is noticed although it reads nothing.
 
+use super::spread::Spread;
 use crate::args::SlowOptions;
 use crate::clock;
 use crate::fleet::ending;
@@ -18,7 +19,7 @@ use wsring::{Closed, Conn, Message, Time};
 /// Which connections read slowly, and how.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Plan {
-    share: f64,
+    share: Spread,
     /// Bytes per second; 0: none.
     rate: u64,
     pub(crate) receive_buffer_bytes: Option<u32>,
@@ -29,18 +30,12 @@ impl Plan {
     pub(crate) fn of(options: &SlowOptions) -> Self {
         let receive_buffer_bytes =
             options.slow_receive_buffer.map(|bytes| u32::try_from(bytes).unwrap_or(u32::MAX));
-        Self { share: options.slow, rate: options.slow_rate as u64, receive_buffer_bytes }
+        Self { share: Spread(options.slow), rate: options.slow_rate as u64, receive_buffer_bytes }
     }
 
     /// Whether the connection with this number is one: they are spread evenly.
     pub(crate) fn is_slow(&self, number: u32) -> bool {
-        let up_to = |number: f64| (number * self.share).floor();
-        up_to(f64::from(number) + 1.0) > up_to(f64::from(number))
-    }
-
-    /// How many of so many connections are.
-    pub(crate) fn count(&self, connections: u32) -> u32 {
-        (f64::from(connections) * self.share).floor() as u32
+        self.share.has(number)
     }
 }
 
@@ -165,21 +160,5 @@ impl Fates {
 
     fn lock(&self) -> MutexGuard<'_, Counts> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_share_is_kept_and_spread() {
-        for share in [0.0, 0.01, 0.1, 0.25, 0.5, 1.0] {
-            let plan = Plan { share, ..Plan::default() };
-            let slow: Vec<u32> = (0..1000).filter(|number| plan.is_slow(*number)).collect();
-            assert_eq!(slow.len() as u32, plan.count(1000), "{share}");
-            let gaps = slow.windows(2).map(|pair| pair[1] - pair[0]);
-            assert!(gaps.clone().max().unwrap_or(0) <= gaps.min().unwrap_or(0) + 1, "{share}: {slow:?}");
-        }
     }
 }

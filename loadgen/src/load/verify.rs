@@ -95,7 +95,8 @@ impl Pipe {
         let waiting = self.flights.iter().skip(self.given_up as usize);
         let count = waiting.take_while(|flight| flight.sent < before).count() as u32;
         self.given_up += count;
-        count
+        let overtaken = self.overtaken.iter_mut().filter(|one| !one.given_up && one.flight.sent < before);
+        count + overtaken.map(|one| one.given_up = true).count() as u32
     }
 
     /// Takes everything that has no answer: whether it was overtaken, and when it was sent.

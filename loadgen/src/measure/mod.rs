@@ -3,5 +3,7 @@
 pub(crate) mod cpu;
 pub(crate) mod exchange;
 pub(crate) mod health;
+pub(crate) mod kernel;
 pub(crate) mod memory;
 pub(crate) mod meter;
+pub(crate) mod opening;

@@ -1,6 +1,6 @@
 //! A report in words: what the summary on the terminal, the Markdown and the HTML page have in common.
 
-use super::words::{self, UNKNOWN, grouped, nanos, number, share, spaced};
+use super::words::{self, UNKNOWN, counted, grouped, nanos, number, share, spaced};
 use crate::model::{Latency, Report, Section, ServerCost};
 use crate::threshold::Nanos;
 
@@ -93,7 +93,10 @@ fn run(report: &Report) -> Block {
     let rate = number(opening.rate);
     let mut facts = vec![
         fact("target", report.url.clone()),
-        fact("generator", format!("wsload {}, {}, {} shards", report.wsload, report.io, report.shards)),
+        fact(
+            "generator",
+            format!("wsload {}, {}, {}", report.wsload, report.io, counted(report.shards as u64, "shard")),
+        ),
         fact(
             "host",
             format!("Linux {}, {}, {} cores", environment.kernel, environment.cpu, environment.cores),
@@ -157,8 +160,11 @@ fn messages(report: &Report) -> Block {
         let (out, back) = (words::bytes(rates.bytes_sent), words::bytes(rates.bytes_received));
         facts.push(fact("payload", format!("{out} out and {back} back per second")));
     }
-    let counts = report.counts.iter().filter(|(_, count)| **count > 0);
-    let counts = counts.map(|(name, count)| format!("{} {}", grouped(*count), spaced(name)));
+    // What went out and came back first, what is rare after it.
+    let first = ["sent", "answered"];
+    let rest = report.counts.keys().map(String::as_str).filter(|name| !first.contains(name));
+    let counts = first.into_iter().chain(rest).filter(|name| report.count(name) > 0);
+    let counts = counts.map(|name| format!("{} {}", grouped(report.count(name)), spaced(name)));
     let counts = counts.collect::<Vec<_>>().join(", ");
     if !counts.is_empty() {
         facts.push(fact("counts", counts));

@@ -37,12 +37,18 @@ pub(crate) fn number(value: f64) -> String {
 }
 
 /// Without zeros after the point that say nothing.
-fn trimmed(text: &str) -> String {
+pub(crate) fn trimmed(text: &str) -> String {
     if text.contains('.') {
         text.trim_end_matches('0').trim_end_matches('.').to_owned()
     } else {
         text.to_owned()
     }
+}
+
+/// A number of things, the last word in the plural where it is not one.
+pub(crate) fn counted(count: u64, thing: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {thing}{plural}", grouped(count))
 }
 
 /// Bytes in powers of 1024.
@@ -110,7 +116,7 @@ pub(crate) fn load(load: &Load) -> String {
             Some(format!("open loop, {} messages per second {arrivals}", number(rate)))
         }
     };
-    let connections = format!("{} connections", grouped(load.connections));
+    let connections = counted(load.connections, "connection");
     let message = [load.size.as_str(), load.kind.as_str()].join(" ").trim().to_owned();
     let preset = load.preset.as_ref().map(|preset| format!("preset {preset}"));
     let parts = [model, Some(connections), Some(message), preset];

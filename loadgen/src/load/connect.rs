@@ -1,0 +1,187 @@
+//! The workload `connect`: how openings go, step by step.
+//!
+//! ```text
+//!   connect   the first alone, the others at a rate whatever becomes of those before them, or all at once
+//!   hold
+//!   close     by WebSocket, FIN or RST
+//! ```
+
+use crate::args::{ConnectOptions, Ending};
+use crate::clock;
+use crate::failure::Failure;
+use crate::fleet::{CLOSE_RATE, Fleet, Member, Needs};
+use crate::measure::kernel::Counters;
+use crate::measure::opening::{Openings, Underway};
+use crate::model::{Evidence, Load, Opening, Phase, Report};
+use crate::pace::{Pace, wait_for};
+use crate::report;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use wsring::{CloseHow, Closed, Conn, ConnectionId, Handler, Message, OpenFailure, Steps, Time};
+
+/// How long connections that were ended may take to be gone.
+const GONE_TIMEOUT: Duration = Duration::from_secs(10);
+/// The least schedule lag that makes a run INVALID.
+const LAG_MIN: Duration = Duration::from_millis(10);
+
+/// One connection.
+struct Guest {
+    member: Member,
+    shard: usize,
+    /// Until it is open.
+    underway: Option<Box<Underway>>,
+    /// Set when this side ends all connections.
+    leaving: Arc<AtomicBool>,
+}
+
+/// Runs the workload.
+///
+/// # Errors
+/// As [`Fleet::open_first`].
+pub(crate) fn run(options: &ConnectOptions) -> Result<Report, Failure> {
+    let mut report = report::start("connect", &options.common.url, 0);
+    let fleet =
+        Fleet::start_with(&options.common, Needs { connections: options.connections, ..Needs::default() })?;
+    let (openings, leaving) = (Openings::new(fleet.shards()), Arc::new(AtomicBool::new(false)));
+    let counters = Counters::read();
+    let origin = clock::now();
+    let opening = open(options, &fleet, &openings, &leaving)?;
+    let opened = clock::now();
+    clock::sleep_until(opened.after(options.hold));
+    report.load = Load { connections: u64::from(options.connections), ..Load::default() };
+    openings.report(&mut report);
+    openings.diagnose(fleet.target().address(), &counters, &mut report);
+    if !options.storm {
+        judge(&mut report, options);
+    }
+    let held = clock::now();
+    if let Some(how) = options.close.how() {
+        leaving.store(true, Ordering::Release);
+        hang_up(&fleet, how);
+    }
+    report.counts.insert(format!("ended_by_{}", options.close.name()), u64::from(fleet.opened()));
+    fleet.account(opening, &mut report)?;
+    let edges = [("connect", origin, opened), ("hold", opened, held), ("close", held, clock::now())];
+    report.phases = edges.map(|(name, from, to)| phase(name, origin, from, to)).into();
+    Ok(report)
+}
+
+/// A phase of a run that began at `origin`.
+pub(super) fn phase(name: &str, origin: Time, from: Time, to: Time) -> Phase {
+    let (from_s, seconds) = (from.since(origin).as_secs_f64(), to.since(from).as_secs_f64());
+    Phase { name: name.to_owned(), from_s, seconds }
+}
+
+fn open(
+    options: &ConnectOptions,
+    fleet: &Fleet<'_>,
+    openings: &Openings,
+    leaving: &Arc<AtomicBool>,
+) -> Result<Opening, Failure> {
+    let (began, shards) = (Instant::now(), fleet.shards());
+    let guest = |intended: Time| {
+        let leaving = Arc::clone(leaving);
+        move |member: Member, shard| {
+            let underway = Some(Box::new(openings.begin(intended)));
+            let guest = Guest { member, shard, underway, leaving: Arc::clone(&leaving) };
+            move || guest
+        }
+    };
+    fleet.open_first(&guest(clock::now()))?;
+    let begin = clock::now();
+    // The number alone says when a connection is to be opened, also when it tries another port.
+    let intended = |number: u32| match options.storm {
+        true => begin,
+        false => begin.after(spacing(number, options.common.rate)),
+    };
+    let make = |member: Member, shard| guest(intended(member.number))(member, shard);
+    for number in 1..options.connections {
+        clock::sleep_until(intended(number));
+        fleet.connect(number, 0, &make)?;
+        if number as usize % (16 * shards) == 0 {
+            fleet.connect_again(&make)?;
+        }
+    }
+    fleet.await_settled(options.connections, &make)?;
+    Ok(Opening::new(options.connections.into(), fleet.opened().into(), began.elapsed().as_secs_f64()))
+}
+
+/// When the thing with this number is due, from the start on.
+pub(super) fn spacing(number: u32, rate: u32) -> Duration {
+    Duration::from_nanos(u64::from(number) * 1_000_000_000 / u64::from(rate))
+}
+
+/// Ends all connections without a closing handshake, and waits until they are gone.
+fn hang_up(fleet: &Fleet<'_>, how: CloseHow) {
+    let pace = Pace::begin(CLOSE_RATE);
+    for (number, (_, remote)) in (0..).zip(fleet.remotes()) {
+        pace.wait(number);
+        remote.hang_up(how);
+    }
+    wait_for(Instant::now() + GONE_TIMEOUT, || fleet.alive() == 0);
+}
+
+/// Connections that left later than the schedule wanted it say something about the generator.
+fn judge(report: &mut Report, options: &ConnectOptions) {
+    let p99 = |report: &Report, name: &str| report.latency(name).and_then(|latency| latency.at(99.0));
+    let Some(lag) = p99(report, "schedule_lag").map(Duration::from_nanos) else { return };
+    let share = p99(report, "open").map_or(Duration::ZERO, |open| Duration::from_nanos(open / 10));
+    let limit = options.health.lag_max.unwrap_or(LAG_MIN.max(share));
+    let exceeded = lag > limit;
+    let (value, most) = (format!("{lag:?}"), format!("{limit:?}"));
+    if exceeded {
+        let sign = format!("the generator was the limit: schedule lag, p99 is {value}, allowed are {most}");
+        if options.health.allow_limited {
+            report.warnings.push(sign);
+        } else {
+            report.health.valid = false;
+            report.invalid(sign);
+        }
+    }
+    let what = "schedule lag, p99".to_owned();
+    report.health.evidence.push(Evidence { what, value, limit: most, exceeded });
+}
+
+impl Handler for Guest {
+    fn open(&mut self, conn: &mut Conn<'_>) {
+        self.member.opened(conn);
+        if let Some(underway) = self.underway.take() {
+            underway.opened(self.shard);
+        }
+    }
+
+    fn message(&mut self, _: &mut Conn<'_>, _: Message<'_>) {}
+
+    fn connected(&mut self, steps: &Steps) {
+        if let Some(underway) = &mut self.underway {
+            underway.connected(steps);
+        }
+    }
+
+    fn failed(&mut self, failure: &OpenFailure) {
+        if self.member.failed(failure)
+            && let Some(underway) = &self.underway
+        {
+            underway.failed(self.shard);
+        }
+    }
+
+    fn close(&mut self, _: ConnectionId, closed: &Closed<'_>) {
+        if self.leaving.load(Ordering::Acquire) {
+            self.member.left();
+        } else {
+            self.member.closed(closed);
+        }
+    }
+}
+
+impl Ending {
+    /// Ends a connection this way.
+    pub(super) fn end(self, conn: &mut Conn<'_>) {
+        match self.how() {
+            Some(how) => conn.hang_up(how),
+            None => conn.close(wsring::CloseCode::NORMAL, ""),
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! The report as one page that needs nothing beside it: style, script and plots are in it, and its policy forbids
+//! every request.
+//!
+//! ```text
+//!   plots      which plots a report has
+//!   style.css  light, dark, narrow, printed
+//!   script.js  values at the pointer
+//! ```
+
+mod plots;
+
+use super::document::{self, Block, Table};
+use super::text::is_numeric;
+use super::words::{grouped, nanos, number, share};
+use crate::model::{Report, Verdict};
+use crate::threshold::FAULTS;
+use std::fmt::Write;
+
+const STYLE: &str = include_str!("html/style.css");
+const SCRIPT: &str = include_str!("html/script.js");
+
+/// The whole page.
+pub(crate) fn of(report: &Report) -> String {
+    let title = escaped(&format!("wsload {}: {}", report.workload, report.url));
+    let mut html = format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; \
+         script-src 'unsafe-inline'; img-src data:\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n\
+         <link rel=\"icon\" href=\"data:,\">\n<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n"
+    );
+    write_header(&mut html, report);
+    html.push_str("<main>\n");
+    let plots = plots::of(report);
+    if !plots.is_empty() {
+        let _ = write!(html, "<section class=\"plots\">\n{}</section>\n", plots.join(""));
+    }
+    html.push_str("<div class=\"blocks\">\n");
+    for block in document::blocks(report) {
+        write_block(&mut html, &block);
+    }
+    write_block(&mut html, &document::repeat(report));
+    let _ = write!(html, "</div>\n</main>\n<script>\n{SCRIPT}</script>\n</body>\n</html>\n");
+    html
+}
+
+/// What was run, what came of it, and the figures that are asked for first.
+fn write_header(html: &mut String, report: &Report) {
+    let (workload, url) = (escaped(&report.workload), escaped(&report.url));
+    let _ = write!(html, "<header>\n<h1>{workload} <small>{url}</small></h1>\n");
+    let load = escaped(&super::words::load(&report.load));
+    let _ = writeln!(html, "<p class=\"lead\">{load}</p>");
+    let (class, meaning) = match report.verdict {
+        Verdict::Met => ("met", "Met: everything came back as it should"),
+        Verdict::NotMet => ("not-met", "Not met"),
+        Verdict::Invalid => {
+            ("invalid", "Invalid: the generator was the limit, so this says nothing about the server")
+        }
+    };
+    let _ = write!(html, "<div class=\"verdict {class}\"><strong>{meaning}</strong>");
+    write_list(html, &report.reasons);
+    html.push_str("</div>\n");
+    if !report.warnings.is_empty() {
+        html.push_str("<div class=\"verdict warning\"><strong>Before you trust the figures</strong>");
+        write_list(html, &report.warnings);
+        html.push_str("</div>\n");
+    }
+    html.push_str("<dl class=\"tiles\">\n");
+    for (name, value) in tiles(report) {
+        let _ = writeln!(html, "<div><dt>{}</dt><dd>{}</dd></div>", escaped(&name), escaped(&value));
+    }
+    html.push_str("</dl>\n</header>\n");
+}
+
+fn write_list(html: &mut String, texts: &[String]) {
+    if !texts.is_empty() {
+        let items: String = texts.iter().map(|text| format!("<li>{}</li>", escaped(text))).collect();
+        let _ = write!(html, "<ul>{items}</ul>");
+    }
+}
+
+fn tiles(report: &Report) -> Vec<(String, String)> {
+    let mut tiles = Vec::new();
+    let mut tile = |name: &str, value: String| tiles.push((name.to_owned(), value));
+    if report.rates.answered > 0.0 {
+        tile("answered per second", number(report.rates.answered));
+    }
+    if let Some(latency) = report.main_latency().filter(|latency| latency.count > 0) {
+        for (name, percentile) in [("p50", 50.0), ("p99", 99.0), ("p99.9", 99.9)] {
+            tile(&format!("{} {name}", latency.title()), nanos(latency.at(percentile)));
+        }
+        tile(&format!("{} max", latency.title()), nanos(Some(latency.max)));
+    }
+    tile(
+        "connections opened",
+        format!("{} of {}", grouped(report.opening.opened), grouped(report.opening.asked)),
+    );
+    let faults: u64 = FAULTS.iter().map(|name| report.count(name)).sum();
+    tile("errors", grouped(faults + report.errors.values().sum::<u64>()));
+    if let Some(busiest) = report.health.busiest {
+        tile("generator's busiest thread", share(busiest));
+    }
+    tiles
+}
+
+fn write_block(html: &mut String, block: &Block) {
+    // What has more columns than a few takes the whole width.
+    let class = if block.table.columns.len() > 4 || block.facts.len() > 20 { " class=\"wide\"" } else { "" };
+    let _ = write!(html, "<section{class}>\n<h2>{}</h2>\n", escaped(&block.title));
+    if !block.facts.is_empty() {
+        html.push_str("<dl class=\"facts\">\n");
+        for (name, value) in &block.facts {
+            let _ = writeln!(html, "<div><dt>{}</dt><dd>{}</dd></div>", escaped(name), escaped(value));
+        }
+        html.push_str("</dl>\n");
+    }
+    if !block.table.rows.is_empty() {
+        write_table(html, &block.table);
+    }
+    for note in &block.notes {
+        let _ = writeln!(html, "<p class=\"note\">{}</p>", escaped(note));
+    }
+    html.push_str("</section>\n");
+}
+
+fn write_table(html: &mut String, table: &Table) {
+    html.push_str("<div class=\"scroll\"><table>\n<thead><tr>");
+    let class = |column| if is_numeric(table, column) { " class=\"number\"" } else { "" };
+    let classes: Vec<&str> = (0..table.columns.len()).map(class).collect();
+    for (column, class) in table.columns.iter().zip(&classes) {
+        let _ = write!(html, "<th{class} scope=\"col\">{}</th>", escaped(column));
+    }
+    html.push_str("</tr></thead>\n<tbody>\n");
+    for row in &table.rows {
+        html.push_str("<tr>");
+        for (cell, class) in row.iter().zip(&classes) {
+            let _ = write!(html, "<td{class}>{}</td>", escaped(cell));
+        }
+        html.push_str("</tr>\n");
+    }
+    html.push_str("</tbody></table></div>\n");
+}
+
+/// A text in which nothing is markup, for elements and for attributes in double quotes.
+pub(super) fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}

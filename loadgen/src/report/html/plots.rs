@@ -1,0 +1,207 @@
+//! Which plots a report has: those for which there is something to draw.
+
+use crate::model::{Curve, Interval, Latency, Report};
+use crate::report::plot::{Axis, Line, Plot, Scale, Unit};
+
+/// Points of a line over time; more cannot be told apart on any screen.
+const POINTS_MAX: usize = 1200;
+/// Points for each nine of a percentile axis.
+const POINTS_PER_NINE: u32 = 24;
+/// Samples that have to lie above a percentile that is drawn.
+const SAMPLES_ABOVE: f64 = 10.0;
+
+/// Latencies that are drawn together, by title; the last takes all others.
+const GROUPS: [(&str, &[&str]); 3] = [
+    ("Latency by percentile", &["response", "service", "schedule_lag"]),
+    ("Handshake by percentile", &["tcp", "tls", "upgrade", "open"]),
+    ("Delivery by percentile", &[]),
+];
+
+/// Each as a `<figure>`.
+pub(super) fn of(report: &Report) -> Vec<String> {
+    let mut plots = percentiles(report);
+    plots.extend(over_time(&report.series));
+    plots.extend(report.sections.iter().flat_map(|section| &section.curves).map(curve));
+    plots.iter().filter_map(Plot::html).collect()
+}
+
+fn percentiles(report: &Report) -> Vec<Plot> {
+    let group_of = |latency: &Latency| {
+        let known = GROUPS.iter().position(|(_, names)| names.contains(&latency.name.as_str()));
+        known.unwrap_or(GROUPS.len() - 1)
+    };
+    let plot = |(index, (title, _)): (usize, &(&str, _))| {
+        let latencies = report.latencies.iter().filter(|latency| group_of(latency) == index);
+        Plot {
+            title: String::from(*title),
+            x: Axis::new(
+                "percentile, each nine as long as the one before",
+                Scale::Percentile,
+                Unit::Percentile,
+            ),
+            y: Axis::new("latency, logarithmic", Scale::Log, Unit::Nanos),
+            lines: latencies.map(by_percentile).collect(),
+            note: String::from("Drawn as far as ten samples lie above."),
+        }
+    };
+    GROUPS.iter().enumerate().map(plot).collect()
+}
+
+/// A latency at log10(1 / (1 - quantile)). One whose histogram is damaged has no points.
+fn by_percentile(latency: &Latency) -> Line {
+    let nines = (latency.count as f64 / SAMPLES_ABOVE).log10();
+    let steps = (nines * f64::from(POINTS_PER_NINE)).floor();
+    // Less than twice ten samples have no median either.
+    let histogram = latency.histogram().ok().filter(|_| latency.count as f64 >= 2.0 * SAMPLES_ABOVE);
+    let points = histogram.map(|histogram| {
+        let point = |step: u32| {
+            let nines = f64::from(step) / f64::from(POINTS_PER_NINE);
+            (nines, histogram.value_at_quantile(1.0 - 10f64.powf(-nines)) as f64)
+        };
+        (0..=steps as u32).map(point).collect()
+    });
+    Line::new(&latency.title(), points.unwrap_or_default())
+}
+
+fn over_time(series: &[Interval]) -> Vec<Plot> {
+    let (series, note) = thinned(series);
+    // A point stands where its interval ends: what it says was known then.
+    let line = |name: &str, value: &dyn Fn(&Interval) -> Option<f64>| {
+        let points = series.iter().filter_map(|each| Some((each.from_s + each.seconds, value(each)?)));
+        Line::new(name, points.collect())
+    };
+    let time = || Axis::new("time since the start", Scale::Linear, Unit::Seconds);
+    let plot = |title: &str, y: Axis, lines: Vec<Line>| Plot {
+        title: title.into(),
+        x: time(),
+        y,
+        lines,
+        note: note.clone(),
+    };
+    let per_second = |count: u64, each: &Interval| (each.seconds > 0.0).then(|| count as f64 / each.seconds);
+    let time_of = |value: Option<u64>| value.map(|value| value as f64);
+    let from_zero = |label: &str, unit| Axis::new(label, Scale::FromZero, unit);
+    let mut plots = vec![
+        plot(
+            "Rate over time",
+            from_zero("messages per second", Unit::Plain),
+            vec![
+                line("answered", &|each| per_second(each.answered, each)),
+                line("sent", &|each| per_second(each.sent, each)),
+            ],
+        ),
+        plot(
+            "Latency over time",
+            Axis::new("latency, logarithmic", Scale::Log, Unit::Nanos),
+            vec![
+                line("p50", &|each| time_of(each.p50)),
+                line("p99", &|each| time_of(each.p99)),
+                line("max", &|each| time_of(each.max)),
+                line("schedule lag p99", &|each| time_of(each.schedule_lag_p99)),
+            ],
+        ),
+        plot(
+            "CPU over time",
+            from_zero("cores", Unit::Plain),
+            vec![line("client", &|each| each.client_cores), line("server", &|each| each.server_cores)],
+        ),
+        plot(
+            "Memory over time",
+            from_zero("resident memory", Unit::Bytes),
+            vec![
+                line("client", &|each| time_of(each.client_bytes)),
+                line("server", &|each| time_of(each.server_bytes)),
+            ],
+        ),
+        plot(
+            "Connections over time",
+            from_zero("open connections", Unit::Plain),
+            vec![line("connections", &|each| time_of(each.connections))],
+        ),
+    ];
+    if series.iter().any(|each| each.errors > 0) {
+        let errors = line("errors", &|each| per_second(each.errors, each));
+        plots.push(plot("Errors over time", from_zero("errors per second", Unit::Plain), vec![errors]));
+    }
+    plots
+}
+
+/// As many intervals as can be drawn; several become one with their sums and their worst.
+fn thinned(series: &[Interval]) -> (Vec<Interval>, String) {
+    let together = series.len().div_ceil(POINTS_MAX).max(1);
+    if together == 1 {
+        return (series.to_vec(), String::new());
+    }
+    let intervals = series.chunks(together).filter_map(|chunk| chunk.iter().cloned().reduce(joined));
+    (
+        intervals.collect(),
+        format!("Each point stands for {together} intervals: rates on average, all else the worst."),
+    )
+}
+
+fn joined(a: Interval, b: Interval) -> Interval {
+    let cores = |a: Option<f64>, b: Option<f64>| a.into_iter().chain(b).reduce(f64::max);
+    Interval {
+        from_s: a.from_s,
+        seconds: a.seconds + b.seconds,
+        sent: a.sent + b.sent,
+        answered: a.answered + b.answered,
+        errors: a.errors + b.errors,
+        connections: b.connections,
+        p50: a.p50.max(b.p50),
+        p99: a.p99.max(b.p99),
+        max: a.max.max(b.max),
+        schedule_lag_p99: a.schedule_lag_p99.max(b.schedule_lag_p99),
+        client_cores: cores(a.client_cores, b.client_cores),
+        server_cores: cores(a.server_cores, b.server_cores),
+        server_bytes: a.server_bytes.max(b.server_bytes),
+        client_bytes: a.client_bytes.max(b.client_bytes),
+        histogram: None,
+    }
+}
+
+/// A plot of a workload's own.
+fn curve(curve: &Curve) -> Plot {
+    let axis = |label: &str, unit: &str, is_horizontal| {
+        let known = Unit::of(unit);
+        // Times span decades.
+        let scale = match (known, is_horizontal) {
+            (Unit::Nanos, _) => Scale::Log,
+            (_, true) => Scale::Linear,
+            (_, false) => Scale::FromZero,
+        };
+        let is_said = known != Unit::Plain || unit.is_empty();
+        let label = if is_said { label.to_owned() } else { format!("{label}, {unit}") };
+        Axis::new(&label, scale, known)
+    };
+    Plot {
+        title: curve.title.clone(),
+        x: axis(&curve.x, &curve.x_unit, true),
+        y: axis(&curve.y, &curve.y_unit, false),
+        lines: curve.lines.iter().map(|line| Line::new(&line.name, line.points.clone())).collect(),
+        note: String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_series_are_thinned_with_their_worst() {
+        let interval = |index: u64| Interval {
+            from_s: index as f64,
+            seconds: 1.0,
+            answered: 10,
+            p99: Some(index % 7),
+            client_cores: Some(0.5),
+            ..Interval::default()
+        };
+        let series: Vec<_> = (0..3000).map(interval).collect();
+        let (thin, note) = thinned(&series);
+        assert_eq!(thin.len(), 1000);
+        assert_eq!((thin[0].seconds, thin[0].answered, thin[1].p99), (3.0, 30, Some(5)));
+        assert!(note.contains("3 intervals"), "{note}");
+        assert_eq!(thinned(&series[..POINTS_MAX]).0.len(), POINTS_MAX);
+    }
+}
