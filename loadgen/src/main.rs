@@ -96,6 +96,8 @@ fn echo(options: &EchoOptions) -> Result<Report, Failure> {
 fn trial(command: &Command) -> Result<Report, Failure> {
     match command {
         Command::Echo(options) => load::echo::run(options),
-        _ => Err(Failure::Usage("a search can raise the load of echo only".into())),
+        Command::Fanout(options) => load::fanout::run(options),
+        Command::Churn(options) => load::churn::run(options),
+        _ => Err(Failure::Usage("a search can raise the load of echo, fanout and churn only".into())),
     }
 }
