@@ -21,6 +21,9 @@ pub(crate) enum Failure {
     /// The engine did not start, or was lost.
     #[error(transparent)]
     Engine(#[from] wsring::Error),
+    /// A shard that should long be done is not.
+    #[error("a shard of the generator does not come to an end: is this machine overloaded?")]
+    Stuck,
     /// A report could not be read.
     #[error("cannot read the report {}: {cause}", path.display())]
     Read {

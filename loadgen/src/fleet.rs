@@ -125,6 +125,11 @@ impl<'a> Fleet<'a> {
         Ok(Self { client, target, common, connections, roster: Arc::default() })
     }
 
+    /// The engine, to have drivers run on its shards and to look at their figures.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// How many shards there are.
     pub(crate) fn shards(&self) -> usize {
         self.client.shards()
@@ -211,7 +216,7 @@ impl<'a> Fleet<'a> {
         report.errors = self.failures().into_iter().map(|(text, count)| (text, u64::from(count))).collect();
         report.warnings.extend(self.port_warning());
         let lost = u64::from(self.lost());
-        report.counts.insert(String::from("lost"), lost);
+        report.counts.insert(String::from("connections_lost"), lost);
         for (count, what) in
             [(opening.asked - opening.opened, "connections were not opened"), (lost, "connections were lost")]
         {

@@ -16,6 +16,7 @@
 //! `load::echo`: a workload is a handler, and a function that walks through its phases.
 
 mod args;
+mod clock;
 mod environment;
 mod failure;
 mod fleet;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
 fn run(command: &Command) -> Result<Verdict, Failure> {
     match command {
         Command::Echo(options) => finish(&options.common, load::echo::run(options)?),
+        Command::Fanout(options) => finish(&options.common, load::fanout::run(options)?),
         Command::Idle(options) => finish(&options.common, load::idle::run(options)?),
         Command::Doctor(options) => limits::doctor::run(options),
         Command::Report(options) => report::show(options),

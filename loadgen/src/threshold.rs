@@ -274,7 +274,7 @@ fn part(text: &str) -> Option<Part> {
 }
 
 /// Counts that any workload keeps; a name that none knows is a mistake rather than a zero.
-const COUNTS: [&str; 14] = [
+const COUNTS: [&str; 17] = [
     "sent",
     "answered",
     "unanswered",
@@ -285,6 +285,9 @@ const COUNTS: [&str; 14] = [
     "unasked",
     "refused",
     "lost",
+    "connections_lost",
+    "blocked",
+    "given_up",
     "missed",
     "negative_samples",
     "pings",

@@ -1,17 +1,13 @@
 //! The program as its users run it, against servers that behave and servers that do not.
 
+mod support;
+
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
-use wsring::{CloseCode, Conn, Handler, Message, Running, Server, Settings};
-
-/// Calls `wsload` with the words of `line`.
-fn wsload(line: &str) -> Output {
-    let words = line.split_whitespace();
-    Command::new(env!("CARGO_BIN_EXE_wsload")).args(words).output().expect("wsload runs")
-}
+use support::{report, wsload};
+use wsring::{CloseCode, Conn, Handler, Kind, Message, Response, Running, Server, Settings, Topic};
 
 /// Checks the exit code and that some texts are in the output.
 fn check(line: &str, code: i32, texts: &[&str]) {
@@ -66,16 +62,25 @@ impl Handler for CloseAtOnce {
 fn an_echo_server_meets_it() {
     let (_running, at) = server();
     let common = format!("ws://{at}/echo --connections 20 --shards 1");
-    let short = "--warm-up 50ms --duration 200ms";
+    // This machine may be busy with other tests, of which server and generator would complain.
+    let short = "--settle 0 --warm-up 50ms --duration 500ms --allow-limited";
     let table = [
-        format!("echo {common} {short}"),
-        format!("echo {common} {short} --size 0"),
-        format!("echo {common} {short} --depth 16 --size 3 --kind text"),
-        format!("echo {common} --warm-up 0 --duration 200ms --depth 4 --size 100KiB"),
-        format!("echo {common} {short} --sources 3"),
+        ("", "closed loop, depth 1"),
+        ("--size 0", "closed loop"),
+        ("--depth 16 --size 3 --kind text", "closed loop, depth 16"),
+        ("--depth 4 --size 20KiB", "20480 B"),
+        ("--size uniform:40-4000 --kind json --fragments 3", "in 3 frames"),
+        ("--file Cargo.toml --depth 2", "lines of Cargo.toml"),
+        ("--file Cargo.toml --file-whole --kind binary", "whole"),
+        ("--preset sockudo-100x512", "512 B binary"),
+        ("--sources 3", "closed loop"),
+        ("--message-rate 2k", "open loop, 2,000 messages per second"),
+        ("--message-rate 500 --arrivals poisson --size lognormal:50,1", "Poisson"),
+        ("--message-rate 500 --arrivals burst --in-flight-max 100 --interval 50ms", "open loop"),
     ];
-    for line in table {
-        check(&line, 0, &["opened      20 of 20", "verdict     met", "closed loop"]);
+    for (options, text) in table {
+        let line = format!("echo {common} {short} {options}");
+        check(&line, 0, &["opened      20 of 20", "verdict     met", text]);
     }
     check(&format!("idle {common} --hold 100ms"), 0, &["alive       20 after 0.1 s", "verdict     met"]);
     check(&format!("idle {common} --hold 0 --echo-at-end"), 0, &["echoed      20 of 20 connections"]);
@@ -84,15 +89,17 @@ fn an_echo_server_meets_it() {
 #[test]
 fn what_comes_back_wrong_is_told() {
     let (_running, at) = server();
-    let echo = "--connections 3 --warm-up 0 --duration 300ms --drain-timeout 100ms";
+    let echo =
+        "--connections 3 --settle 0 --warm-up 0 --duration 300ms --drain-timeout 100ms --allow-limited";
     let idle = "--connections 3 --hold 200ms --echo-timeout 100ms";
-    let table: [(String, &[&str]); 7] = [
+    let table: [(String, &[&str]); 8] = [
+        (format!("echo ws://{at}/twice {echo}"), &["NOT MET", "answers came twice"]),
+        (format!("echo ws://{at}/text {echo}"), &["NOT MET", "answers were not what was sent"]),
         (
-            format!("echo ws://{at}/twice {echo}"),
-            &["NOT MET", "not the echo that was due", "3 connections were lost"],
+            format!("echo ws://{at}/silent {echo} --message-rate 100 --in-flight-max 2"),
+            &["messages were held back by --in-flight-max", "6 messages were not answered"],
         ),
-        (format!("echo ws://{at}/text {echo}"), &["3 messages were not the echo that was due"]),
-        (format!("echo ws://{at}/silent {echo}"), &["3 messages were not answered", "without a single echo"]),
+        (format!("echo ws://{at}/silent {echo}"), &["3 messages were not answered", "not a single answer"]),
         (format!("echo ws://{at}/close {echo}"), &["connections were lost", "closed with 1001: not today"]),
         (format!("idle ws://{at}/close {idle}"), &["alive       0", "3 connections were lost"]),
         (format!("idle ws://{at}/silent {idle} --echo-at-end"), &["3 connections did not echo"]),
@@ -109,7 +116,7 @@ fn what_cannot_start_says_why() {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let at_silent = silent.local_addr().expect("its address");
     let other = other_protocol();
-    let table: [(String, i32, &str); 9] = [
+    let table: [(String, i32, &str); 13] = [
         ("idle ws://127.0.0.1:1/".into(), 1, "nothing listens there"),
         (format!("idle ws://{at}/nowhere"), 1, "404 Not Found"),
         (format!("idle ws://{other}/"), 1, "no HTTP/1.1 response"),
@@ -123,6 +130,10 @@ fn what_cannot_start_says_why() {
         (format!("idle ws://{at}/echo --connections 1000000"), 2, "--sources"),
         ("idle ws://192.0.2.1/ --sources 2".into(), 2, "127.0.0.0/8"),
         (format!("echo ws://{at}/echo --shards 0"), 2, "shards is 0"),
+        (format!("echo ws://{at}/echo --kind json --size 10"), 2, "at least 35 bytes"),
+        (format!("echo ws://{at}/echo --file /nonexistent"), 2, "--file /nonexistent"),
+        (format!("echo ws://{at}/echo --preset none"), 2, "uws-echo"),
+        (format!("echo ws://{at}/echo --message-rate 5 --depth 3"), 2, "cannot be used with"),
     ];
     for (line, code, text) in table {
         check(&line, code, &[text]);
@@ -145,13 +156,8 @@ fn other_protocol() -> SocketAddr {
 #[test]
 fn the_json_report_holds_what_the_text_says() {
     let (_running, at) = server();
-    let path = report_path();
-    let line =
-        format!("echo ws://{at}/echo --connections 5 --warm-up 0 --duration 200ms --json {}", path.display());
-    check(&line, 0, &[]);
-    let text = std::fs::read_to_string(&path).expect("the report was written");
-    std::fs::remove_file(&path).expect("the report can be removed");
-    let report: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
+    let line = format!("echo ws://{at}/echo --connections 5 --warm-up 0 --duration 200ms --allow-limited");
+    let (report, text) = report(&line, 0);
     assert_eq!(report["workload"], "echo");
     assert_eq!(report["verdict"], "met");
     assert_eq!(report["opening"]["opened"], 5);
@@ -164,6 +170,63 @@ fn the_json_report_holds_what_the_text_says() {
     check(&line, 1, &["cannot write the report to /nonexistent/report.json"]);
 }
 
-fn report_path() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("report-{}.json", std::process::id()))
+/// A server that sends everything to everybody, by WebSocket and by POST.
+fn broadcaster() -> (Running, SocketAddr) {
+    let server = Server::new().listen("127.0.0.1:0");
+    let server = server.settings(Settings { shards: Some(1), ..Settings::default() });
+    let (by_socket, by_post) = (server.topic("all").expect("a name"), server.topic("all").expect("a name"));
+    let running = server
+        .websocket("/all", move |upgrade| upgrade.accept(Everybody(by_socket.clone())))
+        .http("POST", "/all", move |request| {
+            by_post.publish(Kind::Text, request.body());
+            Response::text(200, "published")
+        })
+        .start()
+        .expect("the server starts");
+    let address = running.addresses()[0];
+    (running, address)
+}
+
+/// Subscribes, and publishes what it is sent.
+struct Everybody(Topic);
+
+impl Handler for Everybody {
+    fn open(&mut self, conn: &mut Conn<'_>) {
+        conn.subscribe(&self.0);
+    }
+
+    fn message(&mut self, conn: &mut Conn<'_>, message: Message<'_>) {
+        conn.publish(&self.0, message.kind(), message.payload());
+    }
+}
+
+#[test]
+fn what_is_published_reaches_everybody() {
+    let (_running, at) = broadcaster();
+    let common = format!(
+        "fanout ws://{at}/all --subscribers 20 --shards 2 --message-rate 40 --settle 0 --warm-up 100ms \
+         --duration 500ms --allow-limited --no-progress"
+    );
+    let post = format!("--publish http --publish-url http://{at}/all --publishers 2");
+    for options in ["", "--size 2KiB --publishers 3 --kind binary", &post] {
+        let (report, text) = report(&format!("{common} {options}"), 0);
+        assert_eq!(report["counts"]["sent"], 20, "{text}");
+        assert_eq!(report["counts"]["missed"], 0, "{text}");
+        let counts: Vec<(&str, u64)> = report["latencies"]
+            .as_array()
+            .expect("there are latencies")
+            .iter()
+            .map(|each| (each["name"].as_str().unwrap_or_default(), each["count"].as_u64().unwrap_or(0)))
+            .collect();
+        let of_each = [("delivery", 400), ("first", 20), ("median", 20), ("last", 20)];
+        assert_eq!(counts, [of_each.as_slice(), &[("schedule_lag", 20)], &of_each].concat(), "{text}");
+    }
+    let line =
+        format!("{common} --publish command --publish-command true --message-rate 5 --drain-timeout 100ms");
+    let (report, text) = report(&line, 3);
+    assert_eq!(
+        (&report["counts"]["missed"], &report["counts"]["answered"]),
+        (&60.into(), &0.into()),
+        "{text}"
+    );
 }

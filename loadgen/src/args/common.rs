@@ -5,10 +5,9 @@ use crate::units::time;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use std::time::Duration;
-use wsring::Kind;
 
 /// What all workloads have in common.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Common {
     /// What to connect to: a URL such as ws://127.0.0.1:8080/echo
     pub(crate) url: String,
@@ -41,13 +40,17 @@ pub(crate) enum KindChoice {
     Binary,
     /// Random letters and digits.
     Text,
+    /// As {"id":"...","data":"..."}.
+    Json,
 }
 
-impl From<KindChoice> for Kind {
-    fn from(choice: KindChoice) -> Self {
-        match choice {
-            KindChoice::Binary => Self::Binary,
-            KindChoice::Text => Self::Text,
+impl KindChoice {
+    /// As it is written.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Binary => "binary",
+            Self::Text => "text",
+            Self::Json => "json",
         }
     }
 }

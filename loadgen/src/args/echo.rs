@@ -1,35 +1,87 @@
 //! `wsload echo`.
 
+use super::load::{HealthOptions, MessageOptions, PhaseOptions, positive, rate};
 use super::{Common, KindChoice};
-use crate::units::{size, time};
+use crate::load::presets::{Preset, Sending};
+use crate::load::schedule::{Arrivals, Model};
+use crate::load::size::SizeChoice;
 use clap::Args;
 use std::time::Duration;
 
-/// Durations are written as in 30s, 500ms, 2m; sizes as in 20, 64KiB, 1MiB.
-#[derive(Debug, Args)]
+/// Durations are written as in 30s, 500ms, 2m; sizes as in 20, 64KiB, 1MiB; rates as in 500, 20k, 1.5M.
+///
+/// Without --message-rate this is a closed loop: each answer is followed by the next message, so that a slow
+/// server is asked less often, and its latency says nothing about a given rate. With it the load is open:
+/// messages leave by the schedule, whatever is answered, and response times count from the moment at which the
+/// schedule wanted them to leave.
+#[derive(Clone, Debug, Args)]
 pub(crate) struct EchoOptions {
     #[command(flatten)]
     pub(crate) common: Common,
-    /// Connections.
-    #[arg(short, long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) connections: u32,
-    /// Messages that each connection has on their way at once.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=65_536))]
-    pub(crate) depth: u32,
-    /// Payload of each message, up to 64MiB. It begins with the message's number, of which less than 4
-    /// bytes (8 as text) hold a part.
-    #[arg(long, value_name = "SIZE", default_value = "64", value_parser = size)]
-    pub(crate) size: usize,
-    /// Type of the messages.
-    #[arg(long, value_enum, default_value_t = KindChoice::Binary)]
-    pub(crate) kind: KindChoice,
-    /// Load before measuring begins.
-    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time)]
-    pub(crate) warm_up: Duration,
-    /// How long to measure.
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
-    pub(crate) duration: Duration,
-    /// How long to wait for the last echoes after that.
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = time)]
-    pub(crate) drain_timeout: Duration,
+    /// Connections; 100 when neither this nor a preset says otherwise.
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) connections: Option<u32>,
+    /// Closed loop: messages that each connection has on their way at once; 1 when not given.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub(crate) depth: Option<u32>,
+    /// Open loop: messages a second, of all connections together.
+    #[arg(long, value_name = "RATE", value_parser = rate, conflicts_with = "depth")]
+    pub(crate) message_rate: Option<f64>,
+    /// Open loop: how messages are spread over time.
+    #[arg(long, value_enum, default_value_t = Arrivals::Fixed)]
+    pub(crate) arrivals: Arrivals,
+    /// Open loop: give a connection no further message while it has so many on their way. Messages that are held
+    /// back by this are counted, and the run is not met. There is no such limit otherwise.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "depth")]
+    pub(crate) in_flight_max: Option<u32>,
+    /// The parameters of a well-known benchmark, where nothing else is given: see --help.
+    #[arg(long, value_name = "NAME", value_parser = Preset::parser())]
+    pub(crate) preset: Option<String>,
+    /// Give a message up when it has no answer for so long (to within an eighth): a closed loop goes on with the
+    /// next one, and an answer that comes after all is counted as late.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = positive)]
+    pub(crate) answer_timeout: Duration,
+    #[command(flatten)]
+    pub(crate) messages: MessageOptions,
+    #[command(flatten)]
+    pub(crate) phases: PhaseOptions,
+    #[command(flatten)]
+    pub(crate) health: HealthOptions,
+}
+
+impl EchoOptions {
+    /// The benchmark whose parameters are the defaults.
+    pub(crate) fn preset(&self) -> Option<&'static Preset> {
+        self.preset.as_deref().and_then(Preset::named)
+    }
+
+    pub(crate) fn connections(&self) -> u32 {
+        self.connections.or_else(|| self.preset().map(|preset| preset.connections)).unwrap_or(100)
+    }
+
+    pub(crate) fn size(&self) -> SizeChoice {
+        let preset = self.preset().map(|preset| SizeChoice::Fixed(preset.size));
+        self.messages.size.clone().or(preset).unwrap_or(SizeChoice::Fixed(64))
+    }
+
+    pub(crate) fn kind(&self) -> KindChoice {
+        let usual = if self.messages.file.is_some() { KindChoice::Text } else { KindChoice::Binary };
+        self.messages.kind.or_else(|| self.preset().map(|preset| preset.kind)).unwrap_or(usual)
+    }
+
+    pub(crate) fn duration(&self) -> Duration {
+        self.phases.duration(self.preset().and_then(|preset| preset.seconds).map(Duration::from_secs))
+    }
+
+    /// What decides when the next message goes out.
+    pub(crate) fn model(&self) -> Model {
+        let open = |rate| Model::Open { rate, arrivals: self.arrivals, in_flight_max: self.in_flight_max };
+        let preset = self.preset().map(|preset| preset.sending);
+        match (self.message_rate, self.depth, preset) {
+            (Some(rate), _, _) => open(rate),
+            (_, Some(depth), _) | (_, None, Some(Sending::Depth(depth))) => Model::Closed { depth },
+            (_, None, Some(Sending::RateEach(rate))) => open(rate * f64::from(self.connections())),
+            (_, None, None) => Model::Closed { depth: 1 },
+        }
+    }
 }

@@ -4,7 +4,9 @@ mod common;
 mod compare;
 mod doctor;
 mod echo;
+mod fanout;
 mod idle;
+pub(crate) mod load;
 mod merge;
 mod output;
 mod report;
@@ -13,6 +15,7 @@ pub(crate) use common::{Common, KindChoice};
 pub(crate) use compare::CompareOptions;
 pub(crate) use doctor::DoctorOptions;
 pub(crate) use echo::EchoOptions;
+pub(crate) use fanout::{FanoutOptions, Way};
 pub(crate) use idle::IdleOptions;
 pub(crate) use merge::MergeOptions;
 pub(crate) use output::OutputOptions;
@@ -34,10 +37,13 @@ pub(crate) struct Arguments {
 
 /// What to do: workloads first, then what is asked about servers, this machine and reports.
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one in a process")]
 pub(crate) enum Command {
-    /// Send messages to an echo server and measure the round trips, as a closed loop: each echo is
-    /// answered with the next message. Every echo is verified.
+    /// Send messages to an echo server and measure how long the answers take, as a closed loop or at a rate. Every
+    /// answer is verified.
     Echo(EchoOptions),
+    /// Publish messages and measure when they reach how many of the subscribers.
+    Fanout(FanoutOptions),
     /// Open many connections and hold them, answering pings.
     Idle(IdleOptions),
     /// Check whether this machine can hold so many connections, and say what mends it.

@@ -1,227 +1,186 @@
-//! The workload `echo`: a closed loop, every echo verified.
+//! The workload `echo`: messages to an echo server, each answer verified.
 //!
 //! ```text
-//!   open      all connections
-//!   warm up   each connection is given a first message; its echo is answered with `depth` messages,
-//!             and every further echo with the next one
-//!   measure   the same; what is sent in this window is measured
-//!   drain     nothing more is sent; the last echoes come in, and count as round trips too
-//!   close
+//!   closed loop   each connection has so many messages on their way; an answer is followed by the next message
+//!   open loop     messages leave by a schedule, whatever is answered
 //! ```
 //!
-//! A round trip is measured from the moment at which a message is given to the engine to the moment at
-//! which the handler gets its echo, both read from CLOCK_MONOTONIC for each message: the time that it
-//! waits inside the generator is part of it. The first message of a connection, which comes from outside
-//! its shard, starts the loop and is not measured.
+//! All times are read from CLOCK_MONOTONIC. A message is sent when the driver gives it to the engine (the clock is
+//! read for every eight messages), or, in a closed loop, in the turn of the shard in which the answer before it was
+//! handled; it is answered in the turn in which its answer was collected, before anything in it is looked at. So
+//! the generator's own work is part of what it measures, and never makes it shorter. `phases` has the order of
+//! things, `lane` what a shard knows of its messages, `drive` what is done by the clock.
 
-use super::message::{Messages, Name};
-use crate::args::{EchoOptions, KindChoice};
+use super::crew::{Crew, Times};
+use super::message::Messages;
+use super::outcome::Outcome;
+use super::phases;
+use super::schedule::{self, Model};
+use crate::args::EchoOptions;
+use crate::clock;
 use crate::failure::Failure;
-use crate::fleet::{Fleet, Member};
-use crate::measure::cpu::Reading;
-use crate::measure::meter::{self, Meter, Window};
-use crate::model::{Latency, Load, Model, Rates, Report};
-use crate::pace::{sleep_until, wait_for};
-use crate::report;
-use std::collections::VecDeque;
-use std::sync::{Arc, OnceLock};
-use std::time::Instant;
-use wsring::{CloseCode, Closed, Conn, ConnectionId, Handler, Kind, Message, OpenFailure, Remote, Sent};
+use crate::measure::neighbours;
+use crate::model::{self, Rates, Report};
+use crate::report::{self, Progress};
+use std::time::Duration;
 
-/// Longest payload: the limit that most servers have.
-const SIZE_MAX: usize = 64 << 20;
-
-/// What all connections of a run share and none changes.
-struct Run {
-    messages: Messages,
-    depth: u32,
-    /// Set when the load begins.
-    window: OnceLock<Window>,
-}
-
-/// One connection.
-struct Echo {
-    member: Member,
-    meter: meter::Shared,
-    pipeline: Pipeline,
-}
-
-/// The messages that a connection has on their way.
-struct Pipeline {
-    run: Arc<Run>,
-    /// The next message to send, and the one whose echo is due: they come back in order.
-    next: Name,
-    due: Name,
-    /// When each message under way was sent; of the first one that is unknown.
-    sent: VecDeque<Option<Instant>>,
-}
+/// Where everything that is random begins, unless something else is said: runs compare.
+const SEED: u64 = 1;
 
 /// Runs the workload.
 ///
 /// # Errors
-/// As [`Fleet::open`].
+/// As [`Crew::open`] and [`Crew::load`].
 pub(crate) fn run(options: &EchoOptions) -> Result<Report, Failure> {
-    if options.size > SIZE_MAX {
-        return Err(Failure::Usage(format!("--size is {}; allowed are up to 64MiB", options.size)));
-    }
-    let mut report = report::start("echo", &options.common.url, 0);
-    let depth = options.depth as usize;
-    let queue_bytes = options.size.saturating_add(16).saturating_mul(depth);
-    let fleet = Fleet::start(&options.common, options.connections, options.size, queue_bytes)?;
-    let meters = Meter::for_shards(fleet.shards());
-    let run = Arc::new(Run {
-        messages: Messages::new(options.kind.into(), options.size),
-        depth: options.depth,
-        window: OnceLock::new(),
-    });
-    let opening =
-        fleet.open(|member, shard| Echo::new(member, Arc::clone(&run), Arc::clone(&meters[shard])))?;
-
-    let start = Instant::now() + options.warm_up;
-    let window = *run.window.get_or_init(|| Window { start, end: start + options.duration });
-    let first = begin(&run.messages, &fleet.remotes());
-    sleep_until(window.start);
-    let before = Reading::take();
-    sleep_until(window.end);
-    let generator = Reading::take().since(&before);
-    wait_for(Instant::now() + options.drain_timeout, || unanswered(&meters, first) == 0);
-
-    let sum = Meter::sum(&meters);
-    fill(&mut report, options, &sum, unanswered(&meters, first));
-    if let Some(usage) = generator {
-        (report.health.cores, report.health.busiest) = (Some(usage.cores), Some(usage.busiest));
-        if usage.is_suspect() {
-            let share = usage.busiest * 100.0;
-            report.warnings.push(format!(
-                "the generator's busiest thread used {share:.0} % of a core: the figures may be its limit"
-            ));
-        }
-    }
-    fleet.account(opening, &mut report)?;
+    let mut report = report::start("echo", &options.common.url, SEED);
+    let model = options.model();
+    let crew = open(options, model)?;
+    let begin = clock::now().after(options.phases.settle);
+    let mut progress = Progress::new(options.common.output.no_progress);
+    let outcome = crew.load(model, &times(options), begin, SEED, &mut progress)?;
+    drop(progress);
+    describe(&mut report, options, model);
+    fill(&mut report, &outcome, options);
+    close(&mut report, crew, &outcome)?;
     Ok(report)
 }
 
-/// Writes down what was sent and what came of it.
-fn fill(report: &mut Report, options: &EchoOptions, sum: &Meter, unanswered: u64) {
-    let kind = match options.kind {
-        KindChoice::Binary => "binary",
-        KindChoice::Text => "text",
+/// Opens the connections that a load is for.
+///
+/// # Errors
+/// As [`Crew::open`], and the caller's fault: messages that cannot be.
+pub(crate) fn open(options: &EchoOptions, model: Model) -> Result<Crew<'_>, Failure> {
+    let in_flight = match model {
+        Model::Closed { depth } => Some(depth),
+        Model::Open { in_flight_max, .. } => in_flight_max,
     };
-    report.load = Load {
-        model: Model::Closed { depth: options.depth },
-        connections: u64::from(options.connections),
-        kind: kind.to_owned(),
-        size: format!("{} B", options.size),
-        preset: None,
+    let fragments = options.messages.fragments;
+    Crew::open(&options.common, options.connections(), messages(options)?, fragments, in_flight)
+}
+
+fn messages(options: &EchoOptions) -> Result<Messages, Failure> {
+    match &options.messages.file {
+        Some(path) => Messages::from_file(options.kind(), path, options.messages.file_whole),
+        None => Messages::new(options.kind(), &options.size()),
+    }
+}
+
+/// How long a load takes.
+pub(crate) fn times(options: &EchoOptions) -> Times {
+    Times {
+        warm_up: options.phases.warm_up,
+        duration: options.duration(),
+        drain_timeout: options.phases.drain_timeout,
+        interval: options.phases.interval,
+        answer_timeout: options.answer_timeout,
+    }
+}
+
+/// What was asked for.
+fn describe(report: &mut Report, options: &EchoOptions, model: Model) {
+    let (size, fragments) = (options.size(), options.messages.fragments);
+    let mut size = match &options.messages.file {
+        Some(path) if options.messages.file_whole => format!("{}, whole", path.display()),
+        Some(path) => format!("lines of {}", path.display()),
+        None => format!("{size} B"),
     };
-    report.latencies.push(Latency::of("response", &sum.round_trips));
-    let rate = sum.answered_in_window as f64 / options.duration.as_secs_f64();
-    report.rates = Rates { answered: rate, sent: rate, ..Rates::default() };
-    let counts = [
-        ("sent", sum.sent, ""),
-        ("answered", sum.answered, ""),
-        ("corrupt", sum.wrong, "messages were not the echo that was due"),
-        ("refused", sum.refused, "messages could not be sent"),
-        ("unanswered", unanswered, "messages were not answered"),
+    if fragments > 1 {
+        size += &format!(", in {fragments} frames");
+    }
+    report.load = model::Load {
+        model: match model {
+            Model::Closed { depth } => model::Model::Closed { depth },
+            Model::Open { rate, arrivals, .. } => model::Model::Open { rate, arrivals: spread(arrivals) },
+        },
+        connections: u64::from(options.connections()),
+        kind: options.kind().name().to_owned(),
+        size,
+        preset: options.preset.clone(),
+    };
+    if let Some(preset) = options.preset() {
+        report.warnings.push(format!(
+            "the preset has the parameters of {}, which measures otherwise: compare throughput only",
+            preset.name
+        ));
+    }
+}
+
+fn spread(arrivals: schedule::Arrivals) -> model::Arrivals {
+    match arrivals {
+        schedule::Arrivals::Fixed => model::Arrivals::Fixed,
+        schedule::Arrivals::Poisson => model::Arrivals::Poisson,
+        schedule::Arrivals::Burst => model::Arrivals::Burst,
+    }
+}
+
+/// What came of it, and whether that was as it should be.
+pub(crate) fn fill(report: &mut Report, outcome: &Outcome, options: &EchoOptions) {
+    let (counts, seconds) = (&outcome.meter.counts, outcome.seconds());
+    // What was sent and received in all, by the share of it that lies in the window.
+    let share = |part: u64, all: u64| if all == 0 { 0.0 } else { part as f64 / all as f64 / seconds };
+    report.rates = Rates {
+        offered: match outcome.plan.model {
+            Model::Open { rate, .. } => Some(rate),
+            Model::Closed { .. } => None,
+        },
+        sent: counts.window_sent as f64 / seconds,
+        answered: counts.window_answered as f64 / seconds,
+        bytes_sent: counts.bytes_sent as f64 * share(counts.window_sent, counts.sent),
+        bytes_received: counts.bytes_received as f64 * share(counts.window_answered, counts.answered),
+    };
+    report.latencies = outcome.latencies();
+    report.counts = counts.named().into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
+    report.series = outcome.series.clone();
+    report.steady = outcome.steady.clone();
+    report.health = outcome.strain.judge(&outcome.meter, counts.window_sent, options.health.lag_max);
+    neighbours::judge(&mut report.health, &options.common.url, outcome.strain.usage);
+    judge(report, outcome, options);
+}
+
+/// The verdict of everything that was measured.
+fn judge(report: &mut Report, outcome: &Outcome, options: &EchoOptions) {
+    let counts = &outcome.meter.counts;
+    let faults = [
+        (counts.refused, "messages could not be sent"),
+        (counts.blocked, "messages were held back by --in-flight-max"),
+        (counts.unanswered, "messages were not answered"),
+        (counts.duplicate, "answers came twice"),
+        (counts.out_of_order, "answers came out of order"),
+        (counts.corrupt, "answers were not what was sent"),
+        (counts.late, "answers came after their message had been given up"),
+        (counts.unasked, "messages came that nobody had asked for"),
     ];
-    for (name, count, fault) in counts {
-        report.counts.insert(name.to_owned(), count);
-        if count > 0 && !fault.is_empty() {
-            report.not_met(format!("{count} {fault}"));
+    for (count, what) in faults {
+        if count > 0 {
+            report.not_met(format!("{count} {what}"));
         }
     }
-    if sum.answered_in_window == 0 {
-        report.not_met(String::from("window without a single echo"));
+    if counts.window_answered == 0 {
+        report.not_met("not a single answer came in the measured time".into());
     }
+    if let Some(steady) = report.steady.as_ref().filter(|steady| !steady.steady) {
+        report.warnings.push(format!("not steady: {}", steady.reasons.join(", ")));
+    }
+    report.judge_health(options.health.allow_limited);
 }
 
-/// Gives each connection its first message; says how many that were.
-fn begin(messages: &Messages, remotes: &[(u32, Remote)]) -> u64 {
-    for (connection, remote) in remotes {
-        let mut payload = Vec::with_capacity(messages.size());
-        messages.write(Name { connection: *connection, sequence: 0 }, &mut payload);
-        match messages.kind() {
-            Kind::Text => remote.send_text(String::from_utf8_lossy(&payload)),
-            Kind::Binary => remote.send_binary(payload),
-        }
-    }
-    remotes.len() as u64
-}
-
-/// Messages that were sent and have no echo yet, of which `first` were sent by [`begin`].
-fn unanswered(meters: &[meter::Shared], first: u64) -> u64 {
-    let open = |meter: &meter::Shared| {
-        let meter = meter::lock(meter);
-        (meter.sent, meter.answered)
-    };
-    let (sent, answered) =
-        meters.iter().map(open).fold((first, 0), |sum, each| (sum.0 + each.0, sum.1 + each.1));
-    sent.saturating_sub(answered)
-}
-
-impl Echo {
-    fn new(member: Member, run: Arc<Run>, meter: meter::Shared) -> Self {
-        let due = Name { connection: member.number, sequence: 0 };
-        // The first message is sent by `begin`.
-        let pipeline = Pipeline { run, next: due.next(), due, sent: VecDeque::from([None]) };
-        Self { member, meter, pipeline }
-    }
-}
-
-impl Pipeline {
-    fn is_due(&self, message: &Message<'_>) -> bool {
-        let is_any_due = self.next.since(self.due) > 0;
-        is_any_due && self.run.messages.matches(self.due, message.kind(), message.payload())
-    }
-
-    /// Takes the echo that was due.
-    fn answered(&mut self, meter: &mut Meter, window: &Window, now: Instant) {
-        self.due = self.due.next();
-        meter.answer(window, self.sent.pop_front().flatten(), now);
-    }
-
-    /// Sends until `depth` messages are on their way.
-    fn fill(&mut self, conn: &mut Conn<'_>, meter: &mut Meter, now: Instant) {
-        while self.next.since(self.due) < self.run.depth {
-            self.run.messages.write(self.next, &mut meter.scratch);
-            match conn.send_payload(self.run.messages.kind(), &meter.scratch) {
-                Sent::Sent | Sent::Queued { .. } => meter.sent += 1,
-                Sent::Dropped => {
-                    meter.refused += 1;
-                    return;
-                }
-            }
-            self.next = self.next.next();
-            self.sent.push_back(Some(now));
-        }
-    }
-}
-
-impl Handler for Echo {
-    fn open(&mut self, conn: &mut Conn<'_>) {
-        self.member.opened(conn);
-    }
-
-    fn message(&mut self, conn: &mut Conn<'_>, message: Message<'_>) {
-        let now = Instant::now();
-        let meter = &mut *meter::lock(&self.meter);
-        let window = self.pipeline.run.window.get().copied();
-        let Some(window) = window.filter(|_| self.pipeline.is_due(&message)) else {
-            // What comes after a wrong echo is no measurement.
-            meter.wrong += 1;
-            return conn.close(CloseCode::NORMAL, "not the echo that was due");
-        };
-        self.pipeline.answered(meter, &window, now);
-        if now < window.end {
-            self.pipeline.fill(conn, meter, now);
-        }
-    }
-
-    fn failed(&mut self, failure: &OpenFailure) {
-        self.member.failed(failure);
-    }
-
-    fn close(&mut self, _: ConnectionId, closed: &Closed<'_>) {
-        self.member.closed(closed);
-    }
+/// Closes the connections, and writes down when each phase was.
+///
+/// # Errors
+/// A shard was lost.
+pub(crate) fn close(report: &mut Report, crew: Crew<'_>, outcome: &Outcome) -> Result<(), Failure> {
+    let Crew { fleet, opening, origin, .. } = crew;
+    let (plan, closing) = (&outcome.plan, clock::now());
+    fleet.account(opening, report)?;
+    let connected = origin.after(Duration::from_secs_f64(opening.seconds));
+    let edges = [
+        ("connect", origin, connected),
+        ("settle", connected, plan.begin),
+        ("warm_up", plan.begin, plan.start),
+        ("measure", plan.start, plan.end),
+        ("drain", plan.end, outcome.over),
+        ("close", closing, clock::now()),
+    ];
+    report.phases = phases::written(origin, &edges);
+    Ok(())
 }

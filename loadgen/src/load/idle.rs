@@ -8,7 +8,8 @@
 //! ```
 
 use super::message::{Messages, Name};
-use crate::args::IdleOptions;
+use super::size::SizeChoice;
+use crate::args::{IdleOptions, KindChoice};
 use crate::failure::Failure;
 use crate::fleet::{Fleet, Member};
 use crate::model::{Load, Report, Section};
@@ -17,7 +18,7 @@ use crate::report;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
-use wsring::{Closed, Conn, ConnectionId, Handler, Kind, Message, OpenFailure};
+use wsring::{Closed, Conn, ConnectionId, Handler, Message, OpenFailure};
 
 /// Payload of the message at the end: a name and some content.
 const SIZE: usize = 32;
@@ -43,7 +44,7 @@ pub(crate) fn run(options: &IdleOptions) -> Result<Report, Failure> {
     let mut report = report::start("idle", &options.common.url, 0);
     let fleet = Fleet::start(&options.common, options.connections, SIZE, SIZE)?;
     let check = Arc::new(Check {
-        messages: Messages::new(Kind::Binary, SIZE),
+        messages: Messages::new(KindChoice::Binary, &SizeChoice::Fixed(SIZE))?,
         right: AtomicU32::new(0),
         wrong: AtomicU32::new(0),
     });

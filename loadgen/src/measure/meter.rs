@@ -1,105 +1,137 @@
-//! What one shard has measured.
+//! What one shard has measured of the messages with one tag.
 
 use hdrhistogram::Histogram;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// Round trips are kept with three digits from 1 ns on; beyond this the histogram grows.
+/// Latencies are kept with three digits from 1 ns on; beyond this a histogram grows.
 const EXPECTED_MAX: Duration = Duration::from_secs(60);
 const DIGITS: u8 = 3;
 
-/// Histogram and counts. Each shard has one, and the meters of all shards are added up at the end, so
-/// that shards share nothing while they run.
-#[derive(Debug)]
+/// A histogram of nanoseconds that takes any value.
+pub(crate) fn histogram() -> Histogram<u64> {
+    let most = EXPECTED_MAX.as_nanos() as u64;
+    let mut histogram = Histogram::new_with_bounds(1, most, DIGITS).expect("the bounds are valid");
+    histogram.auto(true);
+    histogram
+}
+
+/// Adds to a histogram of [`histogram`]'s kind.
+#[inline]
+pub(crate) fn record(histogram: &mut Histogram<u64>, time: Duration) {
+    let recorded = histogram.record((time.as_nanos() as u64).max(1));
+    debug_assert!(recorded.is_ok(), "a histogram that grows takes any value");
+}
+
+macro_rules! counts {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// How often things happened.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub(crate) struct Counts {
+            $($(#[$doc])* pub(crate) $name: u64,)*
+        }
+
+        impl Counts {
+            /// Adds others.
+            pub(crate) fn add(&mut self, other: &Self) {
+                $(self.$name += other.$name;)*
+            }
+
+            /// Each with its name.
+            pub(crate) fn named(&self) -> Vec<(&'static str, u64)> {
+                vec![$((stringify!($name), self.$name),)*]
+            }
+        }
+    };
+}
+
+counts! {
+    /// Messages given to the engine.
+    sent,
+    /// Answers that were right, those out of order and those that came late included.
+    answered,
+    /// Messages that were due, or sent, in the window.
+    window_sent,
+    /// Right answers to any message that came in the window.
+    window_answered,
+    /// Bytes of the payloads sent.
+    bytes_sent,
+    /// Bytes of the payloads received.
+    bytes_received,
+    /// Messages that the engine did not take, because their connection was over or closing.
+    refused,
+    /// Messages that were due while their connection had as many on their way as it may have.
+    blocked,
+    /// Second answers.
+    duplicate,
+    /// Answers to messages that a later one had overtaken.
+    out_of_order,
+    /// Messages that look like none that was sent.
+    corrupt,
+    /// Messages that were given up, because their answer had not come in time.
+    given_up,
+    /// Answers to messages that had been given up.
+    late,
+    /// Whole messages that were never sent, or on another connection.
+    unasked,
+    /// Messages without an answer at the end.
+    unanswered,
+    /// Those of them which a later one had overtaken.
+    lost,
+    /// Pongs that came.
+    pongs,
+}
+
+/// Histograms and counts. Each shard has one for each tag, which it gives away at the end of each interval; those
+/// of all shards are added up, so that shards share nothing while they run.
+#[derive(Clone, Debug)]
 pub(crate) struct Meter {
-    /// Nanoseconds from giving a message to the engine to its echo, of messages sent in the window.
-    pub(crate) round_trips: Histogram<u64>,
-    /// Messages given to the engine, those before the window included.
-    pub(crate) sent: u64,
-    /// Echoes that were right.
-    pub(crate) answered: u64,
-    /// Echoes that were right and came in the window.
-    pub(crate) answered_in_window: u64,
-    /// Messages that were no echo of the one whose turn it was.
-    pub(crate) wrong: u64,
-    /// Messages that the engine did not take, because the connection was closing or too far behind.
-    pub(crate) refused: u64,
-    /// Where the next message is written before it is sent; kept to spare the allocation.
-    pub(crate) scratch: Vec<u8>,
+    /// From the intended time to the answer. In a closed loop a message is intended when it is sent.
+    pub(crate) response: Histogram<u64>,
+    /// From the sending to the answer, where that differs.
+    pub(crate) service: Histogram<u64>,
+    /// From the intended time to the sending.
+    pub(crate) lag: Histogram<u64>,
+    /// Time from collecting what had arrived in a turn to the end of its handling.
+    pub(crate) turns: Histogram<u64>,
+    pub(crate) counts: Counts,
 }
-
-/// The time in which echoes count.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Window {
-    /// The end of the warm-up.
-    pub(crate) start: Instant,
-    /// Nothing is sent from here on.
-    pub(crate) end: Instant,
-}
-
-/// A meter as its shard's handlers and the main thread hold it. The lock is contended only when the
-/// main thread reads, which it does not do inside the window.
-pub(crate) type Shared = Arc<Mutex<Meter>>;
 
 impl Meter {
-    /// One meter for each shard.
-    pub(crate) fn for_shards(shards: usize) -> Vec<Shared> {
-        (0..shards).map(|_| Arc::new(Mutex::new(Self::new()))).collect()
-    }
-
-    fn new() -> Self {
-        let most = EXPECTED_MAX.as_nanos() as u64;
-        let mut round_trips = Histogram::new_with_bounds(1, most, DIGITS).expect("the bounds are valid");
-        round_trips.auto(true);
+    /// One that has measured nothing.
+    pub(crate) fn new() -> Self {
         Self {
-            round_trips,
-            sent: 0,
-            answered: 0,
-            answered_in_window: 0,
-            wrong: 0,
-            refused: 0,
-            scratch: Vec::new(),
+            response: histogram(),
+            service: histogram(),
+            lag: histogram(),
+            turns: histogram(),
+            counts: Counts::default(),
         }
     }
 
-    /// Notes an echo that came at `now`. `sent` is when its message was sent, where that is known.
-    pub(crate) fn answer(&mut self, window: &Window, sent: Option<Instant>, now: Instant) {
-        self.answered += 1;
-        if window.contains(now) {
-            self.answered_in_window += 1;
-        }
-        if let Some(sent) = sent.filter(|sent| window.contains(*sent)) {
-            let nanoseconds = now.duration_since(sent).as_nanos() as u64;
-            // It grows as needed, so that nothing is too long for it.
-            self.round_trips.saturating_record(nanoseconds.max(1));
-        }
+    /// Adds what another has measured.
+    pub(crate) fn add(&mut self, other: &Self) {
+        let add = |to: &mut Histogram<u64>, from: &Histogram<u64>| {
+            // An empty one has all its counts looked at too.
+            if !from.is_empty() {
+                to.add(from).expect("a histogram that grows takes any other");
+            }
+        };
+        add(&mut self.response, &other.response);
+        add(&mut self.service, &other.service);
+        add(&mut self.lag, &other.lag);
+        add(&mut self.turns, &other.turns);
+        self.counts.add(&other.counts);
     }
 
-    /// The sum over all shards.
-    pub(crate) fn sum(meters: &[Shared]) -> Self {
-        let mut sum = Self::new();
-        for meter in meters {
-            let meter = lock(meter);
-            sum.round_trips.add(&meter.round_trips).expect("a histogram that grows takes any other");
-            sum.sent += meter.sent;
-            sum.answered += meter.answered;
-            sum.answered_in_window += meter.answered_in_window;
-            sum.wrong += meter.wrong;
-            sum.refused += meter.refused;
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        for histogram in [&mut self.response, &mut self.service, &mut self.lag, &mut self.turns] {
+            if !histogram.is_empty() {
+                histogram.reset();
+            }
         }
-        sum
+        self.counts = Counts::default();
     }
-}
-
-impl Window {
-    fn contains(&self, moment: Instant) -> bool {
-        self.start <= moment && moment < self.end
-    }
-}
-
-/// The meter behind the lock. One that a panic left behind is still good for its counts.
-pub(crate) fn lock(meter: &Shared) -> MutexGuard<'_, Meter> {
-    meter.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -107,20 +139,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_window_counts() {
-        let start = Instant::now() + Duration::from_secs(10);
-        let window = Window { start, end: start + Duration::from_secs(5) };
-        let at = |milliseconds: u64| start - Duration::from_secs(1) + Duration::from_millis(milliseconds);
-        let meters = Meter::for_shards(2);
-        // Sent and come: before, across the start, inside, across the end, and sent at an unknown time.
-        let table = [(Some(0), 500), (Some(999), 1001), (Some(1000), 1100), (Some(5999), 8000), (None, 2000)];
-        for (index, (sent, come)) in table.into_iter().enumerate() {
-            lock(&meters[index % 2]).answer(&window, sent.map(at), at(come));
+    fn meters_add_up() {
+        let (mut one, mut other) = (Meter::new(), Meter::new());
+        for milliseconds in 1..=10 {
+            record(&mut one.response, Duration::from_millis(milliseconds));
+            record(&mut other.response, Duration::from_millis(10 * milliseconds));
+            record(&mut other.lag, Duration::ZERO);
         }
-        let sum = Meter::sum(&meters);
-        assert_eq!((sum.answered, sum.answered_in_window), (5, 3));
-        assert_eq!(sum.round_trips.len(), 2);
-        assert!(sum.round_trips.equivalent(sum.round_trips.min(), 100_000_000));
-        assert!(sum.round_trips.equivalent(sum.round_trips.max(), 2_001_000_000));
+        one.counts.sent = 3;
+        other.counts = Counts { sent: 4, late: 1, ..Counts::default() };
+        // Longer than what it was made for.
+        record(&mut other.response, Duration::from_secs(3600));
+        one.add(&other);
+        assert_eq!((one.response.len(), one.lag.len(), one.service.len()), (21, 10, 0));
+        assert!(one.response.max() >= 3_600_000_000_000 && one.lag.max() == 1);
+        assert_eq!(one.counts, Counts { sent: 7, late: 1, ..Counts::default() });
+        assert_eq!(one.counts.named()[0], ("sent", 7));
+        one.clear();
+        assert_eq!((one.response.len(), one.counts), (0, Counts::default()));
     }
 }

@@ -1,4 +1,7 @@
 //! What was measured, and whether the generator was the limit.
 
 pub(crate) mod cpu;
+pub(crate) mod exchange;
+pub(crate) mod health;
 pub(crate) mod meter;
+pub(crate) mod neighbours;

@@ -111,6 +111,7 @@ pub(crate) fn load(load: &Load) -> String {
             let arrivals = match arrivals {
                 Arrivals::Fixed => "at fixed distances",
                 Arrivals::Poisson => "as a Poisson process",
+                Arrivals::Burst => "on all connections at once",
             };
             Some(format!("open loop, {} messages per second {arrivals}", number(rate)))
         }

@@ -1,0 +1,272 @@
+//! What came of a load, added up from what the shards have handed over.
+
+use super::phases::Plan;
+use crate::measure::exchange::{Exchange, Handed};
+use crate::measure::health::Strain;
+use crate::measure::meter::{Counts, Meter};
+use crate::model::{Half, Interval, Latency, Steady, encode, percentile};
+use std::collections::BTreeMap;
+use wsring::Time;
+
+/// By how much the halves of a steady window may differ, as shares of the first.
+const RATE_CHANGE_MAX: f64 = 0.10;
+const MEDIAN_CHANGE_MAX: f64 = 0.25;
+const TAIL_CHANGE_MAX: f64 = 0.50;
+
+/// A load that is over.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) plan: Plan,
+    /// Everything; the histograms hold what was due in the window.
+    pub(crate) meter: Meter,
+    pub(crate) series: Vec<Interval>,
+    pub(crate) steady: Option<Steady>,
+    /// On the generator, in the window.
+    pub(crate) strain: Strain,
+    /// When the last answer was there, or was not waited for any more.
+    pub(crate) over: Time,
+}
+
+/// Adds up.
+pub(crate) struct Collector<'a> {
+    plan: Plan,
+    /// The start of the run, from which the series counts.
+    origin: Time,
+    exchange: &'a Exchange,
+    shards: usize,
+    /// Intervals that some shards have not handed over yet, and how many have.
+    partial: BTreeMap<usize, (usize, Meter)>,
+    /// Shards that are over.
+    over: usize,
+    meter: Meter,
+    halves: [Meter; 2],
+    series: Vec<Interval>,
+}
+
+impl<'a> Collector<'a> {
+    /// Adds up what so many shards hand over.
+    pub(crate) fn new(plan: Plan, origin: Time, exchange: &'a Exchange, shards: usize) -> Self {
+        Self {
+            plan,
+            origin,
+            exchange,
+            shards,
+            partial: BTreeMap::new(),
+            over: 0,
+            meter: Meter::new(),
+            halves: [Meter::new(), Meter::new()],
+            series: Vec::new(),
+        }
+    }
+
+    /// Takes what is there; says which intervals are complete by that.
+    pub(crate) fn collect(&mut self) -> Vec<Interval> {
+        let before = self.series.len();
+        for handed in self.exchange.take() {
+            self.add(handed);
+        }
+        self.series[before..].to_vec()
+    }
+
+    /// Whether all shards are over.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over == self.shards
+    }
+
+    /// Notes how busy the generator was in an interval.
+    pub(crate) fn set_cores(&mut self, interval: usize, cores: Option<f64>) {
+        if let Some(row) = interval.checked_sub(1).and_then(|index| self.series.get_mut(index)) {
+            row.client_cores = cores;
+        }
+    }
+
+    /// The sum.
+    pub(crate) fn finish(self, strain: Strain, over: Time) -> Outcome {
+        let steady = steady(&self.halves, self.half_seconds());
+        Outcome { plan: self.plan, meter: self.meter, series: self.series, steady, strain, over }
+    }
+
+    fn add(&mut self, handed: Handed) {
+        let Handed { interval, is_last, meter } = handed;
+        self.over += usize::from(is_last);
+        let (count, sum) = self.partial.entry(interval).or_insert_with(|| (0, Meter::new()));
+        *count += 1;
+        sum.add(&meter);
+        self.exchange.give_back(meter);
+        // Shards hand their intervals over in order, so that these are complete in order too.
+        while let Some(first) = self.partial.first_entry().filter(|first| first.get().0 == self.shards) {
+            let (interval, (_, meter)) = first.remove_entry();
+            self.complete(interval, &meter);
+        }
+    }
+
+    fn complete(&mut self, interval: usize, meter: &Meter) {
+        self.meter.add(meter);
+        let count = self.plan.intervals();
+        if !(1..=count).contains(&interval) {
+            return;
+        }
+        if interval <= count / 2 {
+            self.halves[0].add(meter);
+        } else if interval > count - count / 2 {
+            self.halves[1].add(meter);
+        }
+        self.series.push(self.row(interval, meter));
+    }
+
+    fn row(&self, interval: usize, meter: &Meter) -> Interval {
+        let (from, to) = (self.plan.interval_end(interval - 1), self.plan.interval_end(interval));
+        let response = &meter.response;
+        Interval {
+            from_s: from.since(self.origin).as_secs_f64(),
+            seconds: to.since(from).as_secs_f64(),
+            sent: meter.counts.sent,
+            answered: meter.counts.answered,
+            errors: errors(&meter.counts),
+            p50: percentile(response, 50.0),
+            p99: percentile(response, 99.0),
+            max: (!response.is_empty()).then(|| response.max()),
+            schedule_lag_p99: percentile(&meter.lag, 99.0),
+            histogram: (!response.is_empty()).then(|| encode(response)),
+            ..Interval::default()
+        }
+    }
+
+    fn half_seconds(&self) -> f64 {
+        let pieces = u32::try_from(self.plan.intervals() / 2).unwrap_or(u32::MAX);
+        self.plan.interval.saturating_mul(pieces).as_secs_f64()
+    }
+}
+
+impl Outcome {
+    /// Seconds of the window.
+    pub(crate) fn seconds(&self) -> f64 {
+        self.plan.end.since(self.plan.start).as_secs_f64()
+    }
+
+    /// Response first; in a closed loop, where a message is intended when it is sent, it is the only one.
+    pub(crate) fn latencies(&self) -> Vec<Latency> {
+        let mut all = vec![Latency::of("response", &self.meter.response)];
+        if self.plan.is_open_loop() {
+            all.push(Latency::of("service", &self.meter.service));
+            all.push(Latency::of("schedule_lag", &self.meter.lag));
+        }
+        all
+    }
+}
+
+/// Everything that went wrong.
+fn errors(counts: &Counts) -> u64 {
+    counts.refused
+        + counts.blocked
+        + counts.duplicate
+        + counts.out_of_order
+        + counts.corrupt
+        + counts.given_up
+        + counts.unasked
+}
+
+/// Compares the halves of the window; `None` when it has only one piece.
+fn steady(halves: &[Meter; 2], seconds: f64) -> Option<Steady> {
+    if seconds == 0.0 {
+        return None;
+    }
+    let half = |meter: &Meter| Half {
+        rate: meter.counts.window_answered as f64 / seconds,
+        p50: percentile(&meter.response, 50.0),
+        p99: percentile(&meter.response, 99.0),
+    };
+    let halves = [half(&halves[0]), half(&halves[1])];
+    let [first, second] = &halves;
+    let number = |value: Option<u64>| value.map_or(0.0, |value| value as f64);
+    let compared = [
+        ("rate", first.rate, second.rate, RATE_CHANGE_MAX),
+        ("median", number(first.p50), number(second.p50), MEDIAN_CHANGE_MAX),
+        ("99th percentile", number(first.p99), number(second.p99), TAIL_CHANGE_MAX),
+    ];
+    let reasons: Vec<String> = compared
+        .into_iter()
+        .filter(|(_, first, second, most)| (second - first).abs() > first * most)
+        .map(|(what, first, second, _)| {
+            format!(
+                "the {what} changed by {:+.0} % from the first half to the second",
+                (second / first - 1.0) * 100.0
+            )
+        })
+        .collect();
+    Some(Steady { steady: reasons.is_empty(), halves: halves.to_vec(), reasons })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::schedule::Model;
+    use crate::measure::meter::record;
+    use std::time::Duration;
+
+    fn plan() -> Plan {
+        Plan {
+            model: Model::Closed { depth: 1 },
+            begin: Time(0),
+            start: Time(1_000_000_000),
+            end: Time(5_000_000_000),
+            drained: Time(9_000_000_000),
+            interval: Duration::from_secs(1),
+            answer_timeout: Duration::from_secs(1),
+        }
+    }
+
+    /// Two shards hand over a warm-up, four intervals and a drain; each has answered so many in the intervals.
+    fn outcome(answered: [u64; 4], milliseconds: [u64; 4]) -> Outcome {
+        let exchange = Exchange::default();
+        let mut collector = Collector::new(plan(), Time(500_000_000), &exchange, 2);
+        let mut complete = 0;
+        for interval in 0..=5usize {
+            for _ in 0..2 {
+                assert!(!collector.is_over());
+                let mut meter = Meter::new();
+                if let Some(index) = interval.checked_sub(1).filter(|index| *index < 4) {
+                    meter.counts.window_answered = answered[index];
+                    meter.counts.answered = answered[index];
+                    let time = Duration::from_millis(milliseconds[index]);
+                    (0..answered[index]).for_each(|_| record(&mut meter.response, time));
+                }
+                exchange.hand_over(&mut meter, interval, interval == 5);
+                complete += collector.collect().len();
+            }
+        }
+        assert!(collector.is_over() && complete == 4);
+        collector.set_cores(2, Some(0.5));
+        collector.finish(Strain::default(), Time(6_000_000_000))
+    }
+
+    #[test]
+    fn shards_add_up() {
+        let outcome = outcome([50, 60, 50, 60], [5, 5, 5, 5]);
+        assert_eq!(outcome.meter.counts.answered, 440);
+        assert_eq!(outcome.meter.response.len(), 440);
+        let rows: Vec<(f64, u64, Option<f64>)> =
+            outcome.series.iter().map(|row| (row.from_s, row.answered, row.client_cores)).collect();
+        assert_eq!(rows, [(0.5, 100, None), (1.5, 120, Some(0.5)), (2.5, 100, None), (3.5, 120, None)]);
+        assert_eq!((outcome.seconds(), outcome.over), (4.0, Time(6_000_000_000)));
+        assert_eq!(outcome.latencies().len(), 1);
+    }
+
+    #[test]
+    fn what_is_not_steady_is_said() {
+        let table: [([u64; 4], [u64; 4], &[&str]); 4] = [
+            ([500; 4], [5; 4], &[]),
+            ([500, 500, 500, 400], [5; 4], &[]),
+            ([500, 500, 300, 300], [5; 4], &["rate"]),
+            ([500; 4], [5, 5, 9, 9], &["median", "99th"]),
+        ];
+        for (answered, milliseconds, expected) in table {
+            let steady = outcome(answered, milliseconds).steady.expect("there are two halves");
+            assert_eq!(steady.steady, expected.is_empty(), "{steady:?}");
+            assert_eq!(steady.reasons.len(), expected.len(), "{steady:?}");
+            for (reason, text) in steady.reasons.iter().zip(expected) {
+                assert!(reason.contains(text), "{reason}");
+            }
+        }
+    }
+}

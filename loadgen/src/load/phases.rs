@@ -1,0 +1,122 @@
+//! When a load begins, what of it is measured, and when it ends.
+//!
+//! ```text
+//!   connect   all connections are opened
+//!   settle    nothing is sent, so that what opening has left behind is over
+//!   warm up   load, not measured
+//!   measure   load; what is due in this window is measured, whenever its answer comes
+//!   drain     nothing more is sent; the last answers come in
+//!   close
+//! ```
+
+use super::schedule::Model;
+use super::verify::Flight;
+use crate::measure::meter::{self, Meter};
+use crate::model::Phase;
+use std::time::Duration;
+use wsring::Time;
+
+/// The times of a load.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    pub(crate) model: Model,
+    /// The first message.
+    pub(crate) begin: Time,
+    /// The end of the warm-up.
+    pub(crate) start: Time,
+    /// Nothing is sent from here on.
+    pub(crate) end: Time,
+    /// What is unanswered then stays so.
+    pub(crate) drained: Time,
+    /// The window is looked at in pieces of this length.
+    pub(crate) interval: Duration,
+    /// A message without an answer for so long is given up.
+    pub(crate) answer_timeout: Duration,
+}
+
+impl Plan {
+    /// Whether a time lies in the window.
+    #[inline]
+    pub(crate) fn has(&self, time: Time) -> bool {
+        self.start <= time && time < self.end
+    }
+
+    /// Whether messages are sent by a schedule.
+    #[inline]
+    pub(crate) fn is_open_loop(&self) -> bool {
+        matches!(self.model, Model::Open { .. })
+    }
+
+    /// Records how long a message took that was answered now, or has waited until now, if it counts.
+    #[inline]
+    pub(crate) fn record(&self, meter: &mut Meter, flight: Flight, now: Time) {
+        if self.has(flight.intended) {
+            meter::record(&mut meter.response, now.since(flight.intended));
+            if self.is_open_loop() {
+                meter::record(&mut meter.service, now.since(flight.sent));
+            }
+        }
+    }
+
+    /// Pieces that the window has.
+    pub(crate) fn intervals(&self) -> usize {
+        let (window, interval) = (self.end.since(self.start).as_nanos(), self.interval.as_nanos());
+        window.div_ceil(interval.max(1)) as usize
+    }
+
+    /// When a piece ends: 0 is the warm-up, then come those of the window.
+    pub(crate) fn interval_end(&self, interval: usize) -> Time {
+        let pieces = u32::try_from(interval).unwrap_or(u32::MAX);
+        self.start.after(self.interval.saturating_mul(pieces)).min(self.end)
+    }
+}
+
+/// Phases as a report has them: each from one time to another, counted from the start of the run.
+pub(crate) fn written(origin: Time, edges: &[(&str, Time, Time)]) -> Vec<Phase> {
+    let phase = |(name, from, to): &(&str, Time, Time)| Phase {
+        name: String::from(*name),
+        from_s: from.since(origin).as_secs_f64(),
+        seconds: to.since(*from).as_secs_f64(),
+    };
+    edges.iter().map(phase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(model: Model) -> Plan {
+        Plan {
+            model,
+            begin: Time(0),
+            start: Time(1_000),
+            end: Time(3_500),
+            drained: Time(9_000),
+            interval: Duration::from_nanos(1_000),
+            answer_timeout: Duration::from_secs(1),
+        }
+    }
+
+    #[test]
+    fn the_window_is_cut_into_intervals() {
+        let plan = plan(Model::Closed { depth: 1 });
+        assert_eq!(plan.intervals(), 3);
+        let ends: Vec<u64> = (0..=3).map(|interval| plan.interval_end(interval).0).collect();
+        assert_eq!(ends, [1_000, 2_000, 3_000, 3_500]);
+    }
+
+    #[test]
+    fn only_what_was_due_in_the_window_is_recorded() {
+        let open =
+            Model::Open { rate: 1.0, arrivals: super::super::schedule::Arrivals::Fixed, in_flight_max: None };
+        for (model, services) in [(Model::Closed { depth: 1 }, 0), (open, 3)] {
+            let (plan, mut meter) = (plan(model), Meter::new());
+            for intended in [0, 999, 1_000, 2_000, 3_499, 3_500] {
+                let flight = Flight { intended: Time(intended), sent: Time(intended + 100) };
+                plan.record(&mut meter, flight, Time(20_000));
+            }
+            assert_eq!((meter.response.len(), meter.service.len()), (3, services));
+            assert!(meter.response.equivalent(meter.response.max(), 19_000), "{}", meter.response.max());
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! How meters get from the shards to whoever adds them up.
+//!
+//! A shard fills a meter for one interval, gives it away whole and goes on with an empty one: it neither copies nor
+//! adds anything, and takes a lock once in each interval.
+
+use super::meter::Meter;
+use std::sync::{Mutex, PoisonError};
+
+/// Meters that are full, and meters that may be filled again.
+#[derive(Debug, Default)]
+pub(crate) struct Exchange {
+    full: Mutex<Vec<Handed>>,
+    empty: Mutex<Vec<Meter>>,
+}
+
+/// What a shard has measured in an interval.
+#[derive(Debug)]
+pub(crate) struct Handed {
+    /// 0 is the warm-up, the others are those of the window, and the one after them is the drain.
+    pub(crate) interval: usize,
+    /// Nothing more comes from that shard.
+    pub(crate) is_last: bool,
+    pub(crate) meter: Meter,
+}
+
+impl Exchange {
+    /// Gives away what was measured in an interval; leaves an empty meter.
+    pub(crate) fn hand_over(&self, meter: &mut Meter, interval: usize, is_last: bool) {
+        let empty = lock(&self.empty).pop().unwrap_or_else(Meter::new);
+        let meter = std::mem::replace(meter, empty);
+        lock(&self.full).push(Handed { interval, is_last, meter });
+    }
+
+    /// Takes everything that was handed over.
+    pub(crate) fn take(&self) -> Vec<Handed> {
+        std::mem::take(&mut lock(&self.full))
+    }
+
+    /// Gives a meter back that has been added up.
+    pub(crate) fn give_back(&self, mut meter: Meter) {
+        meter.clear();
+        lock(&self.empty).push(meter);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_meter_goes_round() {
+        let exchange = Exchange::default();
+        let mut meter = Meter::new();
+        for interval in 0..3 {
+            meter.counts.sent += 5;
+            exchange.hand_over(&mut meter, interval, interval == 2);
+            assert_eq!(meter.counts.sent, 0);
+            let handed = exchange.take();
+            assert_eq!((handed.len(), handed[0].interval, handed[0].is_last), (1, interval, interval == 2));
+            assert_eq!(handed[0].meter.counts.sent, 5);
+            handed.into_iter().for_each(|handed| exchange.give_back(handed.meter));
+        }
+        assert!(exchange.take().is_empty());
+    }
+}
