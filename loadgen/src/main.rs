@@ -55,6 +55,7 @@ fn main() -> ExitCode {
 fn run(command: &Command) -> Result<Verdict, Failure> {
     match command {
         Command::Echo(options) => finish(&options.common, || echo(options)),
+        Command::Fanout(options) => finish(&options.common, || load::fanout::run(options)),
         Command::Connect(options) => finish(&options.common, || load::connect::run(options)),
         Command::Churn(options) => finish(&options.common, || load::churn::run(options)),
         Command::Storm(options) => finish(&options.common, || load::storm::run(options)),
@@ -89,6 +90,8 @@ fn echo(options: &EchoOptions) -> Result<Report, Failure> {
 fn trial(command: &Command) -> Result<Report, Failure> {
     match command {
         Command::Echo(options) => load::echo::run(options),
-        _ => Err(Failure::Usage("a search can raise the load of echo only".into())),
+        Command::Fanout(options) => load::fanout::run(options),
+        Command::Churn(options) => load::churn::run(options),
+        _ => Err(Failure::Usage("a search can raise the load of echo, fanout and churn only".into())),
     }
 }

@@ -218,6 +218,24 @@ impl Report {
         self.verdict = self.verdict.max(Verdict::NotMet);
     }
 
+    /// Holds against the run what its health has exceeded; only warns of it where that is allowed.
+    pub(crate) fn judge_health(&mut self, is_allowed: bool) {
+        let exceeded = self.health.evidence.iter().filter(|sign| sign.exceeded);
+        let signs: Vec<String> = exceeded
+            .map(|sign| {
+                let Evidence { what, value, limit, .. } = sign;
+                format!("the generator was the limit: {what} is {value}, allowed are {limit}")
+            })
+            .collect();
+        for sign in signs {
+            if is_allowed {
+                self.warnings.push(sign);
+            } else {
+                self.invalid(sign);
+            }
+        }
+    }
+
     /// Notes that the generator was the limit.
     pub(crate) fn invalid(&mut self, reason: String) {
         self.reasons.push(reason);

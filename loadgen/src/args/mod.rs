@@ -7,6 +7,7 @@ mod connect;
 mod connection;
 mod doctor;
 mod echo;
+mod fanout;
 mod idle;
 pub(crate) mod load;
 mod output;
@@ -21,6 +22,7 @@ pub(crate) use connect::{ChurnOptions, ConnectOptions, Ending, StormOptions};
 pub(crate) use connection::ConnectionOptions;
 pub(crate) use doctor::DoctorOptions;
 pub(crate) use echo::EchoOptions;
+pub(crate) use fanout::{FanoutOptions, Way};
 pub(crate) use idle::IdleOptions;
 pub(crate) use output::OutputOptions;
 pub(crate) use report::ReportOptions;
@@ -44,11 +46,13 @@ pub(crate) struct Arguments {
 
 /// What to do: workloads first, then what is asked about servers, this machine and reports.
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one in a process")]
+#[allow(clippy::large_enum_variant, reason = "there is one in a process")]
 pub(crate) enum Command {
     /// Send messages to an echo server and measure how long the answers take, as a closed loop or at a rate. Every
     /// answer is verified.
     Echo(EchoOptions),
+    /// Publish messages and measure when they reach how many of the subscribers.
+    Fanout(FanoutOptions),
     /// Open connections and measure how that goes: TCP and the upgrade to WebSocket, each by itself.
     Connect(ConnectOptions),
     /// Open many connections and hold them, answering pings.

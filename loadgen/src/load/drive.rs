@@ -129,7 +129,7 @@ impl LaneDriver {
 
     /// Whether nothing is to come any more, or is not waited for.
     fn is_over(&self, lane: &Lane, now: Time) -> bool {
-        now >= self.plan.drained || (now >= self.plan.end && lane.waiting == 0)
+        now >= self.plan.drained || (now >= self.plan.end && lane.pending == 0)
     }
 }
 

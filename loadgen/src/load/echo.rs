@@ -14,14 +14,14 @@
 use super::crew::{Crew, Times};
 use super::message::Messages;
 use super::outcome::Outcome;
+use super::phases;
 use super::schedule::{self, Model};
 use crate::args::EchoOptions;
 use crate::clock;
 use crate::failure::Failure;
-use crate::model::{self, Phase, Rates, Report};
+use crate::model::{self, Rates, Report};
 use crate::report::{self, Progress};
 use std::time::Duration;
-use wsring::Time;
 
 /// Where everything that is random begins, unless something else is said: runs compare.
 const SEED: u64 = 1;
@@ -147,35 +147,19 @@ fn judge(report: &mut Report, outcome: &Outcome, options: &EchoOptions) {
         (counts.corrupt, "answers were not what was sent"),
         (counts.late, "answers came after their message had been given up"),
         (counts.unasked, "messages came that nobody had asked for"),
-        (u64::from(counts.window_answered == 0), "window without a single answer"),
     ];
     for (count, what) in faults {
         if count > 0 {
             report.not_met(format!("{count} {what}"));
         }
     }
+    if counts.window_answered == 0 {
+        report.not_met("not a single answer came in the measured time".into());
+    }
     if let Some(steady) = report.steady.as_ref().filter(|steady| !steady.steady) {
         report.warnings.push(format!("not steady: {}", steady.reasons.join(", ")));
     }
-    let signs: Vec<String> = report
-        .health
-        .evidence
-        .iter()
-        .filter(|sign| sign.exceeded)
-        .map(|sign| {
-            format!(
-                "the generator was the limit: {} is {}, allowed are {}",
-                sign.what, sign.value, sign.limit
-            )
-        })
-        .collect();
-    for sign in signs {
-        if options.health.allow_limited {
-            report.warnings.push(sign);
-        } else {
-            report.invalid(sign);
-        }
-    }
+    report.judge_health(options.health.allow_limited);
 }
 
 /// Closes the connections, and writes down when each phase was.
@@ -195,11 +179,6 @@ pub(crate) fn close(report: &mut Report, crew: Crew<'_>, outcome: &Outcome) -> R
         ("drain", plan.end, outcome.over),
         ("close", closing, clock::now()),
     ];
-    let phase = |(name, from, to): (&str, Time, Time)| Phase {
-        name: name.to_owned(),
-        from_s: from.since(origin).as_secs_f64(),
-        seconds: to.since(from).as_secs_f64(),
-    };
-    report.phases = edges.into_iter().map(phase).collect();
+    report.phases = phases::written(origin, &edges);
     Ok(())
 }

@@ -17,8 +17,8 @@ pub(crate) struct Lane {
     pub(super) seats: Vec<Seat>,
     pub(super) plan: Option<Plan>,
     pub(super) meter: Meter,
-    /// Messages on their way, on connections that are open.
-    pub(super) waiting: u64,
+    /// Messages that may still be answered, on connections that are open.
+    pub(super) pending: u64,
     /// Where the next message is written before it is sent; kept to spare the allocation.
     scratch: Vec<u8>,
 }
@@ -56,7 +56,7 @@ impl Shared {
             seats: Vec::new(),
             plan: None,
             meter: Meter::new(),
-            waiting: 0,
+            pending: 0,
             scratch: Vec::new(),
         })))
     }
@@ -79,7 +79,7 @@ impl Lane {
     pub(crate) fn closed(&mut self, place: usize) {
         let seat = &mut self.seats[place];
         if std::mem::take(&mut seat.is_open) {
-            self.waiting -= u64::from(seat.pipe.waiting());
+            self.pending -= u64::from(seat.pipe.pending());
         }
     }
 
@@ -88,9 +88,9 @@ impl Lane {
     pub(crate) fn arrived(&mut self, place: usize, conn: &mut Conn<'_>, message: &Message<'_>) {
         let now = conn.now();
         let seat = &mut self.seats[place];
-        let before = seat.pipe.waiting();
+        let before = seat.pipe.pending();
         let arrival = seat.pipe.arrived(&self.messages, message.kind(), message.payload());
-        self.waiting -= u64::from(before - seat.pipe.waiting());
+        self.pending -= u64::from(before - seat.pipe.pending());
         self.meter.counts.bytes_received += message.payload().len() as u64;
         self.count(arrival, now);
         if let Some(Plan { model: Model::Closed { depth }, end, .. }) = self.plan
@@ -125,7 +125,7 @@ impl Lane {
             return false;
         }
         seat.pipe.sent(flight);
-        self.waiting += 1;
+        self.pending += 1;
         let counts = &mut self.meter.counts;
         counts.sent += 1;
         counts.bytes_sent += self.scratch.len() as u64;
@@ -143,10 +143,10 @@ impl Lane {
     /// Gives up what a connection has sent before a time.
     pub(super) fn give_up(&mut self, place: usize, before: Time) {
         let seat = &mut self.seats[place];
-        let waiting = seat.pipe.waiting();
+        let pending = seat.pipe.pending();
         self.meter.counts.given_up += u64::from(seat.pipe.give_up(before));
         if seat.is_open {
-            self.waiting -= u64::from(waiting - seat.pipe.waiting());
+            self.pending -= u64::from(pending - seat.pipe.pending());
         }
     }
 
@@ -161,7 +161,7 @@ impl Lane {
                 }
             }
         }
-        self.waiting = 0;
+        self.pending = 0;
     }
 
     #[inline]

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   echo      messages to an echo server and what became of them
+//!   fanout    one publishes, many get it
 //!   idle      many connections that say nothing; pinging: their Pings
 //!   connect   how openings go, step by step
 //!   churn     connections that come and go
@@ -22,6 +23,7 @@ pub(crate) mod connect;
 pub(crate) mod crew;
 mod drive;
 pub(crate) mod echo;
+pub(crate) mod fanout;
 pub(crate) mod idle;
 mod lane;
 pub(crate) mod message;

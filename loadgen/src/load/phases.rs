@@ -12,6 +12,7 @@
 use super::schedule::Model;
 use super::verify::Flight;
 use crate::measure::meter::{self, Meter};
+use crate::model::Phase;
 use std::time::Duration;
 use wsring::Time;
 
@@ -68,6 +69,16 @@ impl Plan {
         let pieces = u32::try_from(interval).unwrap_or(u32::MAX);
         self.start.after(self.interval.saturating_mul(pieces)).min(self.end)
     }
+}
+
+/// Phases as a report has them: each from one time to another, counted from the start of the run.
+pub(crate) fn written(origin: Time, edges: &[(&str, Time, Time)]) -> Vec<Phase> {
+    let phase = |(name, from, to): &(&str, Time, Time)| Phase {
+        name: String::from(*name),
+        from_s: from.since(origin).as_secs_f64(),
+        seconds: to.since(*from).as_secs_f64(),
+    };
+    edges.iter().map(phase).collect()
 }
 
 #[cfg(test)]

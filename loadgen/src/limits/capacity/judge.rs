@@ -8,11 +8,16 @@ use crate::threshold::Threshold;
 /// The share of the messages asked for that has to be sent and answered.
 const SHARE_MIN: f64 = 0.99;
 
-/// Judges the report of a trial; says what was measured, or what went wrong.
+/// Judges the report of a trial; says what was measured, or what went wrong. `openings` is how many connections a
+/// second were asked for, where they are the load.
 ///
 /// # Errors
 /// The caller's fault: a trial has too few messages for a percentile of the objective.
-pub(crate) fn judge(report: &Report, objective: &[Threshold]) -> Result<(Outcome, String), Failure> {
+pub(crate) fn judge(
+    report: &Report,
+    objective: &[Threshold],
+    openings: Option<f64>,
+) -> Result<(Outcome, String), Failure> {
     if report.verdict == Verdict::Invalid {
         let exceeded = report.health.evidence.iter().find(|evidence| evidence.exceeded);
         let why = exceeded.map_or_else(
@@ -21,11 +26,16 @@ pub(crate) fn judge(report: &Report, objective: &[Threshold]) -> Result<(Outcome
         );
         return Ok((Outcome::Generator, why));
     }
+    let opened = report.opening.rate;
+    if openings.is_some_and(|openings| opened < openings * SHARE_MIN) {
+        return Ok((Outcome::Generator, format!("only {opened:.0} connections per second were begun")));
+    }
+    let samples = report.main_latency().map_or(0, |latency| latency.count);
     let mut measured = Vec::new();
     for threshold in objective {
         let result = threshold.check(report);
         match result.measured {
-            None if report.rates.answered > 0.0 => return Err(too_few(report, &result.text)),
+            None if samples > 0 => return Err(too_few(samples, &result.text)),
             None => return Ok((Outcome::Missed, "nothing was answered".into())),
             Some(value) if !result.met => {
                 return Ok((Outcome::Missed, format!("{value}, not {}", result.text)));
@@ -48,8 +58,7 @@ pub(crate) fn judge(report: &Report, objective: &[Threshold]) -> Result<(Outcome
     Ok((Outcome::Held, measured.join(", ")))
 }
 
-fn too_few(report: &Report, text: &str) -> Failure {
-    let samples = report.main_latency().map_or(0, |latency| latency.count);
+fn too_few(samples: u64, text: &str) -> Failure {
     Failure::Usage(format!(
         "a trial of {samples} messages cannot tell {text}, which wants ten above the percentile: give a longer \
          --trial, or a larger --from"

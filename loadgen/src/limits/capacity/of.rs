@@ -24,6 +24,8 @@ pub(crate) struct Way {
     pub(crate) workload: &'static str,
     /// Its option for the load.
     pub(crate) option: &'static str,
+    /// Its option for the load before measuring begins; `None`: there is no such time.
+    pub(crate) warm_up: Option<&'static str>,
     /// What the load counts.
     pub(crate) unit: &'static str,
     /// The first load, when none is given.
@@ -38,6 +40,7 @@ impl Of {
             Self::Rate => Way {
                 workload: "echo",
                 option: "--message-rate",
+                warm_up: Some("--warm-up"),
                 unit: "messages per second",
                 start: 1000,
                 most: 100_000_000,
@@ -45,6 +48,7 @@ impl Of {
             Self::Connections => Way {
                 workload: "echo",
                 option: "--connections",
+                warm_up: Some("--warm-up"),
                 unit: "connections",
                 start: 100,
                 most: 10_000_000,
@@ -52,6 +56,7 @@ impl Of {
             Self::Subscribers => Way {
                 workload: "fanout",
                 option: "--subscribers",
+                warm_up: Some("--warm-up"),
                 unit: "subscribers",
                 start: 100,
                 most: 10_000_000,
@@ -59,6 +64,7 @@ impl Of {
             Self::Churn => Way {
                 workload: "churn",
                 option: "--rate",
+                warm_up: None,
                 unit: "connections per second",
                 start: 100,
                 most: 1_000_000,

@@ -62,11 +62,17 @@ fn what_a_trial_says() {
     ];
     let objective = ["p99<10ms".parse().expect("a threshold")];
     for (report, outcome, text) in table {
-        let (found, why) = judge(&report, &objective).expect("there are enough messages");
+        let (found, why) = judge(&report, &objective, None).expect("there are enough messages");
         assert_eq!(found, outcome, "{why}");
         assert!(why.contains(text), "no {text:?} in {why:?}");
     }
-    let failure = judge(&run_of(900, 3), &objective).expect_err("they are too few").to_string();
+    let mut slow = good();
+    for (rate, outcome) in [(995.0, Outcome::Held), (980.0, Outcome::Generator)] {
+        slow.opening.rate = rate;
+        let (found, why) = judge(&slow, &objective, Some(1000.0)).expect("there are enough messages");
+        assert_eq!(found, outcome, "{why}");
+    }
+    let failure = judge(&run_of(900, 3), &objective, None).expect_err("they are too few").to_string();
     assert!(failure.contains("900 messages") && failure.contains("--trial"), "{failure}");
 }
 
@@ -144,5 +150,26 @@ fn mistakes_are_told_before_a_trial() {
         let failure = run(&options(&format!("{QUICK} {line}")), &mut never).expect_err(line);
         assert_eq!(failure.exit_code(), 2, "{failure}");
         assert!(failure.to_string().contains(text), "no {text:?} in {failure}");
+    }
+}
+
+#[test]
+fn each_load_is_put_on_by_its_workload() {
+    let table = [
+        ("--of rate", "--connections 7 --depth 1", None),
+        ("--of rate", "--connections 7", Some("echo")),
+        ("--of connections", "--message-rate 20k", Some("echo")),
+        ("--of subscribers", "--message-rate 5", Some("fanout")),
+        ("--of churn", "--lifetime 0 --close rst", Some("churn")),
+    ];
+    for (of, more, workload) in table {
+        let options = options(&format!("--slo p99<10ms {of} ws://127.0.0.1:1/ {more}"));
+        let found = trials::command(&options, 1234).ok().map(|command| match command {
+            Command::Echo(_) => "echo",
+            Command::Fanout(options) if options.subscribers == 1234 => "fanout",
+            Command::Churn(options) if options.common.rate == 1234 => "churn",
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(found, workload, "{of} {more}");
     }
 }

@@ -1,6 +1,7 @@
 //! Trials of a server: each is a run of a workload with its own connections and histograms.
 
 use super::judge::judge;
+use super::of::Of;
 use super::search::{Outcome, Step, Trial};
 use crate::args::{CapacityOptions, Command};
 use crate::failure::Failure;
@@ -79,7 +80,9 @@ impl Trial for Trials<'_> {
         let command = command(self.options, load).map_err(Stop::Failure)?;
         let (outcome, why, report) = match (self.workload)(&command) {
             Ok(report) => {
-                let (outcome, why) = judge(&report, &self.options.slo).map_err(Stop::Failure)?;
+                // What comes and goes is asked for by the opening alone.
+                let asked = (self.options.of == Of::Churn).then_some(load as f64);
+                let (outcome, why) = judge(&report, &self.options.slo, asked).map_err(Stop::Failure)?;
                 (outcome, why, Some(report))
             }
             // A server that has held something and now lets nobody in has had too much.
@@ -106,6 +109,8 @@ pub(crate) fn command(options: &CapacityOptions, load: u64) -> Result<Command, F
     words.extend(options.workload.iter().cloned());
     words.extend([way.option.to_owned(), load.to_string()]);
     words.extend(["--duration".to_owned(), milliseconds(options.trial)]);
-    words.extend(["--warm-up".to_owned(), milliseconds(options.warm_up)]);
+    if let Some(option) = way.warm_up {
+        words.extend([option.to_owned(), milliseconds(options.warm_up)]);
+    }
     Command::of_words(words)
 }
