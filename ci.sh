@@ -167,8 +167,8 @@ hold_a_crowd() {
   port=$(free_port)
   start crowd "$port" limited "$BIN/wsring" serve --listen "127.0.0.1:$port" \
     --connections-max 60000 --handshake-timeout 60s --ping-interval 0
-  (limited "$BIN/wsload" idle "ws://127.0.0.1:$port/echo" --connections "$CROWD" --sources 4 --rate 8000 \
-    --hold 3s --echo-at-end --connect-timeout 60s --echo-timeout 60s)
+  (limited "$BIN/wsload" idle "ws://127.0.0.1:$port/echo" --connections "$CROWD" --rate 8000 \
+    --hold 3s --ping-at-end --echo-at-end --connect-timeout 60s --echo-timeout 60s)
   stop_in_order crowd
   echo "1 passed, 0 failed"
 }

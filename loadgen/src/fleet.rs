@@ -1,4 +1,12 @@
 //! All connections of a run: opened at a rate, counted, and ended together.
+//!
+//! ```text
+//!   roster   the account that all of them keep, and the place of each in it
+//! ```
+
+mod roster;
+
+pub(crate) use roster::{Member, ending};
 
 use crate::args::Common;
 use crate::failure::Failure;
@@ -6,11 +14,12 @@ use crate::load::slow;
 use crate::model::{Closing, Opening, Report};
 use crate::pace::{Pace, wait_for};
 use crate::target::Target;
+use roster::{Roster, lock};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-use wsring::{Client, Closed, Conn, Drain, Handler, Limits, OpenFailure, Remote, Settings};
+use wsring::{Client, Drain, Handler, Limits, Remote, Settings};
 
 /// Connections that are closed per second at the end.
 pub(crate) const CLOSE_RATE: u32 = 20_000;
@@ -19,15 +28,9 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The engine's own timeout ends a handshake; when nothing at all has happened for that long and this
 /// much longer, the rest is given up: the kernel may try for minutes to reach a host that is silent.
 const GRACE: Duration = Duration::from_secs(1);
-/// Different failures that are kept apart.
-const FAILURES_MAX: usize = 32;
-/// Ports that a connection tries, where those that it was given are in use.
-const PORTS_TRIED_MAX: u8 = 64;
 /// Connections that are being opened at once, unless a workload wants to know what more of them lead to: as many
 /// as the kernel holds by default for a server that does not accept (`net.core.somaxconn`).
 pub(crate) const OPENING_MAX: u32 = 4096;
-/// `EADDRINUSE` and `EADDRNOTAVAIL`: what the kernel says of a port that is in use, or was for this server lately.
-const PORT_IN_USE: [i32; 2] = [98, 99];
 
 /// The engine's client and the connections that it holds for a workload.
 pub(crate) struct Fleet<'a> {
@@ -53,83 +56,6 @@ pub(crate) struct Needs {
     pub(crate) ping: Option<(Duration, Duration)>,
     /// Those that read slowly.
     pub(crate) slow: slow::Plan,
-}
-
-/// The account that all connections keep together.
-#[derive(Debug, Default)]
-struct Roster {
-    opened: AtomicU32,
-    failed: AtomicU32,
-    lost: AtomicU32,
-    /// Ended by the workload itself.
-    left: AtomicU32,
-    remotes: Mutex<Vec<(u32, Remote)>>,
-    /// Numbers of connections whose port was in use, and how many they have tried.
-    again: Mutex<Vec<(u32, u8)>>,
-    /// How often each failure or loss was met, by its text.
-    failures: Mutex<BTreeMap<String, u32>>,
-}
-
-/// A connection's place in the account; its handler reports to it.
-#[derive(Debug)]
-pub(crate) struct Member {
-    /// The connection's number in the fleet, from 0.
-    pub(crate) number: u32,
-    /// Ports that it has tried before.
-    tried: u8,
-    roster: Arc<Roster>,
-}
-
-impl Member {
-    /// The handshake is done. It can be reached from now on, by [`Fleet::remotes`].
-    pub(crate) fn opened(&self, conn: &Conn<'_>) {
-        lock(&self.roster.remotes).push((self.number, conn.remote()));
-        self.joined();
-    }
-
-    /// The handshake is done, and nobody needs to reach it.
-    pub(crate) fn joined(&self) {
-        self.roster.opened.fetch_add(1, Ordering::Release);
-    }
-
-    /// There will be no connection; or it is tried again from another port, and then this says `false`.
-    pub(crate) fn failed(&self, failure: &OpenFailure) -> bool {
-        if is_port_in_use(failure) && self.tried < PORTS_TRIED_MAX {
-            lock(&self.roster.again).push((self.number, self.tried + 1));
-            return false;
-        }
-        self.roster.note(explain(failure));
-        self.roster.failed.fetch_add(1, Ordering::Release);
-        true
-    }
-
-    /// The connection is over because the workload has ended it.
-    pub(crate) fn left(&self) {
-        self.roster.left.fetch_add(1, Ordering::Release);
-    }
-
-    /// The connection is over. What ends after the run's account was taken is no loss.
-    pub(crate) fn closed(&self, closed: &Closed<'_>) {
-        self.roster.note(ending(closed));
-        self.roster.lost.fetch_add(1, Ordering::Release);
-    }
-}
-
-impl Roster {
-    fn note(&self, text: String) {
-        let mut failures = lock(&self.failures);
-        let is_new = !failures.contains_key(&text);
-        let text = if is_new && failures.len() >= FAILURES_MAX { "other failures".into() } else { text };
-        *failures.entry(text).or_default() += 1;
-    }
-
-    fn settled(&self) -> u32 {
-        self.opened.load(Ordering::Acquire) + self.failed.load(Ordering::Acquire)
-    }
-
-    fn take_again(&self) -> Vec<(u32, u8)> {
-        std::mem::take(&mut lock(&self.again))
-    }
 }
 
 impl<'a> Fleet<'a> {
@@ -175,26 +101,11 @@ impl<'a> Fleet<'a> {
         self.client.shards()
     }
 
-    /// Opens all connections and returns when each is open or has failed. `make` makes the handler of
-    /// a connection on a shard.
+    /// Opens all connections and returns when each is open or has failed. `make` makes what makes the handler of a
+    /// connection on its shard, where it may share what belongs to the thread.
     ///
     /// # Errors
     /// The first connection, which goes alone, was not opened: then the others would not be either.
-    pub(crate) fn open<H: Handler + Send>(
-        &self,
-        make: impl Fn(Member, usize) -> H,
-    ) -> Result<Opening, Failure> {
-        self.open_with(|member, shard| {
-            let handler = make(member, shard);
-            move || handler
-        })
-    }
-
-    /// As [`open`](Self::open), with handlers that are made on their shards, where they may share what belongs to
-    /// the thread.
-    ///
-    /// # Errors
-    /// As [`open`](Self::open).
     pub(crate) fn open_with<H: Handler, F: FnOnce() -> H + Send + 'static>(
         &self,
         make: impl Fn(Member, usize) -> F,
@@ -207,7 +118,7 @@ impl<'a> Fleet<'a> {
     /// is all of them; `hold` is told how many are open. Only the opening counts as such.
     ///
     /// # Errors
-    /// As [`open`](Self::open).
+    /// As [`open_with`](Self::open_with).
     pub(crate) fn open_in_steps<H: Handler, F: FnOnce() -> H + Send + 'static>(
         &self,
         steps: &[u32],
@@ -419,45 +330,4 @@ fn settings(common: &Common, needs: &Needs) -> Settings {
         high_water_bytes: defaults.high_water_bytes.saturating_add(needs.queue_bytes),
         ..defaults
     }
-}
-
-fn is_port_in_use(failure: &OpenFailure) -> bool {
-    match failure {
-        OpenFailure::Connect(cause) => cause.raw_os_error().is_some_and(|errno| PORT_IN_USE.contains(&errno)),
-        _ => false,
-    }
-}
-
-/// How a connection ended, in words.
-pub(crate) fn ending(closed: &Closed<'_>) -> String {
-    let number = closed.number();
-    match (closed.clean, closed.reason) {
-        (false, "") => "the connection was lost without a Close (1006)".into(),
-        (_, "") => format!("closed with {number}"),
-        (_, reason) => format!("closed with {number}: {reason}"),
-    }
-}
-
-/// A failure with what it mostly means.
-fn explain(failure: &OpenFailure) -> String {
-    let hint = match failure {
-        OpenFailure::Connect(cause) => match cause.kind() {
-            std::io::ErrorKind::ConnectionRefused => " (nothing listens there: is the server running?)",
-            std::io::ErrorKind::AddrNotAvailable => {
-                " (no port is left: give more with --source or --source-ports)"
-            }
-            // ENFILE, which is what a full descriptor table of a ring is reported as.
-            _ if cause.raw_os_error() == Some(23) => {
-                " (the shards have no room left: give more --shards, or raise `ulimit -n`)"
-            }
-            _ => "",
-        },
-        OpenFailure::Lost => " (is it a WebSocket server?)",
-        _ => "",
-    };
-    format!("{failure}{hint}")
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

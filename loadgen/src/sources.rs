@@ -148,7 +148,7 @@ fn route(target: SocketAddr) -> Result<IpAddr, Failure> {
 fn count(asked: Option<u32>, available: u64, connections: u64, ports: Ports) -> Result<u64, Failure> {
     let least = connections.div_ceil(ports.count());
     let comfortable = (connections + connections / RESERVE).div_ceil(ports.count());
-    let count = asked.map_or(comfortable.clamp(1, available), u64::from);
+    let count = asked.map_or_else(|| comfortable.clamp(1, available), u64::from);
     if count > available {
         return Err(Failure::Usage(format!(
             "--sources {count}: there are {available} source addresses; see --source"

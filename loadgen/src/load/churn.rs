@@ -24,7 +24,7 @@ use wsring::{Closed, Conn, ConnectionId, Handler, Message, OpenFailure, Steps};
 const COMING_AND_GOING: Duration = Duration::from_secs(1);
 /// How long the last of them may take to be gone.
 const GONE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Look for connections that need another port after so many.
+/// It is looked for connections that need another port after so many.
 const LOOK_EVERY: u32 = 64;
 
 /// What all connections share.
@@ -106,7 +106,7 @@ fn come(options: &ChurnOptions, fleet: &Fleet<'_>, board: &Arc<Board>) -> Result
     for number in 1..count {
         clock::sleep_until(begin.after(spacing(number, rate)));
         fleet.connect(number, 0, &make)?;
-        if number % LOOK_EVERY == 0 {
+        if number.is_multiple_of(LOOK_EVERY) {
             fleet.connect_again(&make)?;
         }
     }

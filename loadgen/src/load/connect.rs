@@ -22,6 +22,8 @@ use wsring::{CloseHow, Closed, Conn, ConnectionId, Handler, Message, OpenFailure
 
 /// How long connections that were ended may take to be gone.
 const GONE_TIMEOUT: Duration = Duration::from_secs(10);
+/// It is looked for connections that need another port after so many.
+const LOOK_EVERY: u32 = 64;
 /// The least schedule lag that makes a run INVALID.
 const LAG_MIN: Duration = Duration::from_millis(10);
 
@@ -79,7 +81,7 @@ fn open(
     openings: &Openings,
     leaving: &Arc<AtomicBool>,
 ) -> Result<Opening, Failure> {
-    let (began, shards) = (Instant::now(), fleet.shards());
+    let began = Instant::now();
     let guest = |intended: Time| {
         let leaving = Arc::clone(leaving);
         move |member: Member, shard| {
@@ -99,7 +101,7 @@ fn open(
     for number in 1..options.connections {
         clock::sleep_until(intended(number));
         fleet.connect(number, 0, &make)?;
-        if number as usize % (16 * shards) == 0 {
+        if number.is_multiple_of(LOOK_EVERY) {
             fleet.connect_again(&make)?;
         }
     }
@@ -127,7 +129,7 @@ fn judge(report: &mut Report, options: &ConnectOptions) {
     let p99 = |report: &Report, name: &str| report.latency(name).and_then(|latency| latency.at(99.0));
     let Some(lag) = p99(report, "schedule_lag").map(Duration::from_nanos) else { return };
     let share = p99(report, "open").map_or(Duration::ZERO, |open| Duration::from_nanos(open / 10));
-    let limit = options.health.lag_max.unwrap_or(LAG_MIN.max(share));
+    let limit = options.health.lag_max.unwrap_or_else(|| LAG_MIN.max(share));
     let exceeded = lag > limit;
     let (value, most) = (format!("{lag:?}"), format!("{limit:?}"));
     if exceeded {

@@ -50,7 +50,7 @@ impl<'a> Crew<'a> {
     /// Opens the connections. `in_flight` is how many messages each may have on its way; `None`: any number.
     ///
     /// # Errors
-    /// As [`Fleet::open`].
+    /// As [`Fleet::open_with`].
     pub(crate) fn open(
         common: &'a Common,
         connections: u32,

@@ -43,7 +43,7 @@ struct Idle {
 /// Runs the workload.
 ///
 /// # Errors
-/// As [`Fleet::open`].
+/// As [`Fleet::open_with`].
 pub(crate) fn run(options: &IdleOptions) -> Result<Report, Failure> {
     let mut report = report::start("idle", &options.common.url, 0);
     let before = Memory::read();

@@ -55,7 +55,7 @@ struct Round {
 /// Runs the workload.
 ///
 /// # Errors
-/// As [`Fleet::open`].
+/// As [`Fleet::open_with`].
 pub(crate) fn run(options: &StormOptions) -> Result<Report, Failure> {
     let mut report = report::start("storm", &options.common.url, 0);
     let dropped = Spread(options.drop);
