@@ -1,11 +1,13 @@
 //! What workloads that send messages have in common.
 
 use super::KindChoice;
+use crate::clock;
 use crate::load::size::SizeChoice;
 use crate::units::time;
 use clap::Args;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use wsring::Time;
 
 /// What messages look like.
 #[derive(Clone, Debug, Args)]
@@ -37,6 +39,10 @@ pub(crate) struct PhaseOptions {
     /// Rest between opening the connections and the first message.
     #[arg(long, value_name = "TIME", default_value = "200ms", value_parser = time)]
     pub(crate) settle: Duration,
+    /// Begin the load at this moment, in seconds since 1970 as `date +%s` prints them: for several processes or hosts
+    /// that measure together, whose reports `wsload merge` adds up. Connections are opened before.
+    #[arg(long, value_name = "SECONDS", value_parser = moment)]
+    pub(crate) start_at: Option<Duration>,
     /// Load before measuring begins.
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time)]
     pub(crate) warm_up: Duration,
@@ -66,10 +72,40 @@ pub(crate) struct HealthOptions {
 }
 
 impl PhaseOptions {
+    /// When the load begins, once connections are open: after a rest, and not before the moment that was agreed on.
+    /// One that comes too late for that is told.
+    pub(crate) fn begin(&self) -> (Time, Option<String>) {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let Some(moment) = self.start_at else { return (clock::now().after(self.settle), None) };
+        let (wait, late) = wait(moment, since_epoch, self.settle);
+        let warning = late.map(|late| {
+            format!(
+                "the load began {:.1} s after --start-at: connections were not open sooner",
+                late.as_secs_f64()
+            )
+        });
+        (clock::now().after(wait), warning)
+    }
+
     /// How long to measure: as asked for, or as a preset has it, or ten seconds.
     pub(crate) fn duration(&self, preset: Option<Duration>) -> Duration {
         self.duration.or(preset).unwrap_or(Duration::from_secs(10))
     }
+}
+
+/// How long it is from now to a moment, at least a rest, and by how much that is too long.
+fn wait(moment: Duration, now: Duration, rest: Duration) -> (Duration, Option<Duration>) {
+    let left = moment.saturating_sub(now);
+    let late = (now + rest).saturating_sub(moment);
+    (left.max(rest), (!late.is_zero()).then_some(late))
+}
+
+/// Seconds since 1970, as in `1795600000` or `1795600000.5`.
+fn moment(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse::<f64>().ok().filter(|seconds| (1e9..1e11).contains(seconds));
+    let wrong =
+        || format!("{text:?} is no moment; write it in seconds since 1970, as `date +%s` prints them");
+    seconds.map(Duration::from_secs_f64).ok_or_else(wrong)
 }
 
 /// A duration that is not zero.
@@ -94,6 +130,25 @@ pub(crate) fn rate(text: &str) -> Result<f64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn moments() {
+        assert_eq!(moment("1795600000.5"), Ok(Duration::from_millis(1_795_600_000_500)));
+        for text in ["", "soon", "10", "-1795600000", "17956000000000", "12:00"] {
+            assert!(moment(text).is_err(), "{text}");
+        }
+        let seconds = Duration::from_secs;
+        let table = [
+            (100, 90, 1, 10, None),
+            (100, 99, 1, 1, None),
+            (100, 99, 3, 3, Some(2)),
+            (100, 200, 1, 1, Some(101)),
+        ];
+        for (moment, now, rest, waits, late) in table {
+            let found = wait(seconds(moment), seconds(now), seconds(rest));
+            assert_eq!(found, (seconds(waits), late.map(seconds)), "{moment} {now} {rest}");
+        }
+    }
 
     #[test]
     fn rates() {

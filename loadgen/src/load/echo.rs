@@ -19,6 +19,7 @@ use super::schedule::{self, Model};
 use crate::args::EchoOptions;
 use crate::clock;
 use crate::failure::Failure;
+use crate::measure::neighbours;
 use crate::model::{self, Rates, Report};
 use crate::report::{self, Progress};
 use std::time::Duration;
@@ -34,7 +35,8 @@ pub(crate) fn run(options: &EchoOptions) -> Result<Report, Failure> {
     let mut report = report::start("echo", &options.common.url, SEED);
     let model = options.model();
     let crew = open(options, model)?;
-    let begin = clock::now().after(options.phases.settle);
+    let (begin, late) = options.phases.begin();
+    report.warnings.extend(late);
     let mut progress = Progress::new(options.common.output.no_progress);
     let outcome = crew.load(model, &times(options), begin, SEED, &mut progress)?;
     drop(progress);
@@ -132,6 +134,7 @@ pub(crate) fn fill(report: &mut Report, outcome: &Outcome, options: &EchoOptions
     report.series = outcome.series.clone();
     report.steady = outcome.steady.clone();
     report.health = outcome.strain.judge(&outcome.meter, counts.window_sent, options.health.lag_max);
+    neighbours::judge(&mut report.health, &options.common.url, outcome.strain.usage);
     judge(report, outcome, options);
 }
 

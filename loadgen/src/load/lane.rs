@@ -79,7 +79,7 @@ impl Lane {
     pub(crate) fn closed(&mut self, place: usize) {
         let seat = &mut self.seats[place];
         if std::mem::take(&mut seat.is_open) {
-            self.pending -= u64::from(seat.pipe.pending());
+            self.pending -= seat.pipe.pending() as u64;
         }
     }
 
@@ -90,7 +90,7 @@ impl Lane {
         let seat = &mut self.seats[place];
         let before = seat.pipe.pending();
         let arrival = seat.pipe.arrived(&self.messages, message.kind(), message.payload());
-        self.pending -= u64::from(before - seat.pipe.pending());
+        self.pending -= (before - seat.pipe.pending()) as u64;
         self.meter.counts.bytes_received += message.payload().len() as u64;
         self.count(arrival, now);
         if let Some(Plan { model: Model::Closed { depth }, end, .. }) = self.plan
@@ -142,12 +142,7 @@ impl Lane {
 
     /// Gives up what a connection has sent before a time.
     pub(super) fn give_up(&mut self, place: usize, before: Time) {
-        let seat = &mut self.seats[place];
-        let pending = seat.pipe.pending();
-        self.meter.counts.given_up += u64::from(seat.pipe.give_up(before));
-        if seat.is_open {
-            self.pending -= u64::from(pending - seat.pipe.pending());
-        }
+        self.meter.counts.given_up += u64::from(self.seats[place].pipe.give_up(before));
     }
 
     /// The end: what has no answer by now counts as answered now at the earliest.

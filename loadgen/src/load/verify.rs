@@ -57,8 +57,6 @@ pub(crate) struct Pipe {
     flights: VecDeque<Flight>,
     /// Those that a later one has overtaken, by ascending sequence.
     overtaken: Vec<Overtaken>,
-    /// So many of these were not given up.
-    overtaken_awaited: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -71,14 +69,7 @@ struct Overtaken {
 impl Pipe {
     /// A connection that has sent nothing.
     pub(crate) fn new(connection: u32) -> Self {
-        Self {
-            connection,
-            due: 0,
-            given_up: 0,
-            flights: VecDeque::new(),
-            overtaken: Vec::new(),
-            overtaken_awaited: 0,
-        }
+        Self { connection, due: 0, given_up: 0, flights: VecDeque::new(), overtaken: Vec::new() }
     }
 
     /// The next message to send.
@@ -87,10 +78,10 @@ impl Pipe {
         self.name(self.due.wrapping_add(self.flights.len() as u32))
     }
 
-    /// How many may still be answered: those that wait, and those overtaken that were not given up.
+    /// How many may still be answered, even those that were given up.
     #[inline]
-    pub(crate) fn pending(&self) -> u32 {
-        self.waiting() + self.overtaken_awaited
+    pub(crate) fn pending(&self) -> usize {
+        self.flights.len() + self.overtaken.len()
     }
 
     /// How many are on their way that are still waited for, and not overtaken.
@@ -111,15 +102,13 @@ impl Pipe {
         let count = waiting.take_while(|flight| flight.sent < before).count() as u32;
         self.given_up += count;
         let overtaken = self.overtaken.iter_mut().filter(|one| !one.given_up && one.flight.sent < before);
-        let overtaken = overtaken.map(|one| one.given_up = true).count() as u32;
-        self.overtaken_awaited -= overtaken;
-        count + overtaken
+        count + overtaken.map(|one| one.given_up = true).count() as u32
     }
 
     /// Takes everything that has no answer: whether it was overtaken, and when it was sent.
     pub(crate) fn unanswered(&mut self) -> impl Iterator<Item = (bool, Flight)> {
         self.due = self.next().sequence;
-        (self.given_up, self.overtaken_awaited) = (0, 0);
+        self.given_up = 0;
         let overtaken = std::mem::take(&mut self.overtaken).into_iter();
         let waiting = std::mem::take(&mut self.flights).into_iter();
         overtaken.map(|one| (true, one.flight)).chain(waiting.map(|flight| (false, flight)))
@@ -201,7 +190,6 @@ impl Pipe {
     fn settle(&mut self, sequence: u32) -> Option<Arrival> {
         if let Ok(place) = self.overtaken.binary_search_by_key(&sequence, |one| one.sequence) {
             let one = self.overtaken.remove(place);
-            self.overtaken_awaited -= u32::from(!one.given_up);
             return Some(if one.given_up {
                 Arrival::Late(one.flight)
             } else {
@@ -215,7 +203,6 @@ impl Pipe {
         for _ in 0..before {
             let flight = self.flights.pop_front()?;
             let given_up = self.take_given_up();
-            self.overtaken_awaited += u32::from(!given_up);
             self.overtaken.push(Overtaken { sequence: self.due, given_up, flight });
             self.due = self.due.wrapping_add(1);
         }

@@ -6,4 +6,5 @@ pub(crate) mod health;
 pub(crate) mod kernel;
 pub(crate) mod memory;
 pub(crate) mod meter;
+pub(crate) mod neighbours;
 pub(crate) mod opening;

@@ -20,6 +20,7 @@ use crate::clock;
 use crate::failure::Failure;
 use crate::fleet::Fleet;
 use crate::measure::health::{Strain, Vitals};
+use crate::measure::neighbours;
 use crate::model::{Arrivals, Load, Model, Opening, Phase, Rates, Report};
 use crate::pace::wait_for;
 use crate::report::{self, Moment, Progress};
@@ -74,7 +75,9 @@ pub(crate) fn run(options: &FanoutOptions) -> Result<Report, Failure> {
         move || Subscriber::new(member, audience)
     })?;
     let speakers = if options.publish == Way::Ws { open_speakers(options, &fleet)? } else { Vec::new() };
-    let times = times(options, origin);
+    let (begin, late) = options.phases.begin();
+    report.warnings.extend(late);
+    let times = times(options, origin, begin);
     let campaign = Arc::new(campaign(options, stamp(), &times));
     publish(options, &campaign, target, speakers, &fleet);
     let (tally, strain) = watch(options, &fleet, &campaign, &audience.desk, &times, opening)?;
@@ -105,8 +108,7 @@ fn check(options: &FanoutOptions) -> Result<Option<HttpTarget>, Failure> {
     }
 }
 
-fn times(options: &FanoutOptions, origin: Time) -> Times {
-    let begin = clock::now().after(options.phases.settle);
+fn times(options: &FanoutOptions, origin: Time, begin: Time) -> Times {
     let start = begin.after(options.phases.warm_up);
     let end = start.after(options.phases.duration(None));
     Times { origin, begin, start, end, drained: end.after(options.phases.drain_timeout) }
@@ -265,6 +267,7 @@ fn fill(
     report.series = tally.series();
     report.sections.push(tally.section());
     report.health = strain.judge(&tally.meter, tally.messages, options.health.lag_max);
+    neighbours::judge(&mut report.health, &options.common.url, strain.usage);
     let (found, failed) = (&tally.counts, campaign.failed());
     let counts = [
         ("sent", tally.messages, ""),

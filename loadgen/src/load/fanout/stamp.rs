@@ -14,6 +14,7 @@ const DIGITS: usize = 8;
 pub(crate) const STAMP_BYTES: usize = MARK.len() + 2 * DIGITS + 1;
 /// Where content may begin.
 const PLACES: usize = 1024;
+const PLACE_SHIFT: u32 = u32::BITS - PLACES.trailing_zeros();
 
 /// The messages of a run.
 #[derive(Debug)]
@@ -77,7 +78,8 @@ impl Stamps {
     }
 
     fn content(&self, number: u32) -> &[u8] {
-        let place = number as usize % PLACES;
+        // The highest bits of a product, on which all of the number's bear.
+        let place = (number.wrapping_mul(0x9e37_79b9) >> PLACE_SHIFT) as usize;
         &self.content[place..place + self.size - STAMP_BYTES]
     }
 }
