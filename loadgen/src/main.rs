@@ -92,12 +92,16 @@ fn echo(options: &EchoOptions) -> Result<Report, Failure> {
     Ok(report)
 }
 
-/// A workload as a trial of a search.
+/// Runs a workload as a trial of a search.
 fn trial(command: &Command) -> Result<Report, Failure> {
     match command {
-        Command::Echo(options) => load::echo::run(options),
-        Command::Fanout(options) => load::fanout::run(options),
-        Command::Churn(options) => load::churn::run(options),
+        Command::Echo(options) => limits::cost::measured(&options.common.server, || echo(options)),
+        Command::Fanout(options) => {
+            limits::cost::measured(&options.common.server, || load::fanout::run(options))
+        }
+        Command::Churn(options) => {
+            limits::cost::measured(&options.common.server, || load::churn::run(options))
+        }
         _ => Err(Failure::Usage("a search can raise the load of echo, fanout and churn only".into())),
     }
 }

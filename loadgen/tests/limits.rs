@@ -104,10 +104,11 @@ fn the_limit_of_a_server() {
     let (_server, address) = limited::serve("127.0.0.1:0", LIMIT);
     let line = format!(
         "capacity --slo p50<30ms --of rate --from 250 --within 25% --trial 500ms --warm-up 100ms --settle 50ms \
-         --max-time 30s --no-progress ws://{address}/ --connections 4 --shards 1 --allow-limited --settle 0"
+         --max-time 30s --no-progress --json - ws://{address}/ --connections 4 --shards 1 --allow-limited --settle 0"
     );
     // On a machine with other work to do it may hold less than it says, but never more.
-    let found = report(&line, &[0, 3]);
+    let out = check(&line, &[0, 3], &[]);
+    let found: Value = serde_json::from_str(&out).unwrap_or_else(|cause| panic!("{cause} in\n{out}"));
     let section = &found["sections"][0];
     assert_eq!((&found["workload"], &section["name"]), (&"capacity".into(), &"capacity".into()), "{section}");
     let facts = section["facts"].as_array().expect("a list");

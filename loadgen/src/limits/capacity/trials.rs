@@ -3,7 +3,7 @@
 use super::judge::judge;
 use super::of::Of;
 use super::search::{Outcome, Step, Trial};
-use crate::args::{CapacityOptions, Command};
+use crate::args::{CapacityOptions, Command, OutputOptions};
 use crate::failure::Failure;
 use crate::model::Report;
 use std::time::{Duration, Instant};
@@ -63,7 +63,7 @@ impl<'a> Trials<'a> {
     }
 
     fn tell(&self) {
-        let Some(round) = self.rounds.last() else { return };
+        let Some(round) = self.rounds.last().filter(|_| !self.options.output.no_progress) else { return };
         let (number, unit) = (self.rounds.len(), self.options.of.way().unit);
         let Round { load, step, outcome, why, .. } = round;
         let (outcome, step) = (outcome.name(), step.name());
@@ -112,5 +112,22 @@ pub(crate) fn command(options: &CapacityOptions, load: u64) -> Result<Command, F
     if let Some(option) = way.warm_up {
         words.extend([option.to_owned(), milliseconds(options.warm_up)]);
     }
-    Command::of_words(words)
+    // What a trial has to tell, the search tells.
+    const QUIET: &str = "--no-progress";
+    if !words.iter().any(|word| word == QUIET) {
+        words.push(QUIET.to_owned());
+    }
+    let command = Command::of_words(words)?;
+    let output = match &command {
+        Command::Echo(options) => &options.common.output,
+        Command::Fanout(options) => &options.common.output,
+        Command::Churn(options) => &options.common.output,
+        _ => return Err(Failure::Usage("only echo, fanout and churn can be trials".into())),
+    };
+    let OutputOptions { json, html, markdown, csv, hgrm, hlog, thresholds, .. } = output;
+    let files = [json, html, markdown, csv, hgrm, hlog];
+    if files.iter().any(|file| file.is_some()) || !thresholds.is_empty() {
+        return Err(Failure::Usage("outputs of the search, and its --slo, stand before the URL".into()));
+    }
+    Ok(command)
 }
