@@ -185,14 +185,17 @@ impl Fan {
         self.ring.send_all(bytes, (0..links.len() as u32).filter(free))
     }
 
-    /// A message of its own for each receiver.
-    fn deflate_for_each(&mut self, frame: &[u8]) -> io::Result<()> {
+    /// Messages of its own for each receiver.
+    fn deflate_for_each(&mut self, frames: &[u8]) -> io::Result<()> {
+        let frame_bytes = self.request - MASK_BYTES;
         for slot in 0..self.links.all().len() as u32 {
             let link = self.links.at(slot);
             if listens(link, self.receivers) {
                 let new = || Compress::new(Compression::new(LEVEL), false);
-                let deflated = deflate(link.own.compressor.get_or_insert_with(new), frame)?;
-                link.queue.extend(deflated);
+                let compressor = link.own.compressor.get_or_insert_with(new);
+                for frame in frames.chunks_exact(frame_bytes) {
+                    link.queue.extend(deflate(compressor, frame)?);
+                }
                 self.links.send_queue(&mut self.ring, slot)?;
             }
         }
