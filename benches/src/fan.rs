@@ -212,14 +212,17 @@ impl Fan {
         self.ring.send_all(bytes, (0..connections.len() as u32).filter(free))
     }
 
-    /// A message of its own for each receiver.
-    fn deflate_for_each(&mut self, frame: &[u8]) -> io::Result<()> {
+    /// Messages of its own for each receiver.
+    fn deflate_for_each(&mut self, frames: &[u8]) -> io::Result<()> {
+        let frame_bytes = self.request - MASK_BYTES;
         for slot in 0..self.connections.len() as u32 {
             let connection = &mut self.connections[slot as usize];
             if connection.listens(self.receivers) {
                 let new = || Compress::new(Compression::new(LEVEL), false);
-                let deflated = deflate(connection.compressor.get_or_insert_with(new), frame)?;
-                connection.queue.extend(deflated);
+                let compressor = connection.compressor.get_or_insert_with(new);
+                for frame in frames.chunks_exact(frame_bytes) {
+                    connection.queue.extend(deflate(compressor, frame)?);
+                }
                 self.send_queue(slot)?;
             }
         }

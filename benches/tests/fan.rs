@@ -194,8 +194,10 @@ fn load_and_deflating_floor_agree() {
         let (pid, payload) = (floor.process.id().to_string(), payload.to_string());
         let deflate =
             ["--deflate", "--content", "json", "--opcode", "text", "--verify", "--payload", &payload];
-        let arguments = [&["--raw", "--subscribers", "30", "--pid", &pid], &deflate[..]].concat();
-        content(&load(FANOUT_LOAD, floor.port(), &arguments), 30);
+        for burst in [&[][..], &["--burst", "3"]] {
+            let arguments = [&["--raw", "--subscribers", "30", "--pid", &pid], &deflate[..], burst].concat();
+            content(&load(FANOUT_LOAD, floor.port(), &arguments), 30);
+        }
     }
     let floor = Server::start(FANOUT_FLOOR, &["--request", "106"]);
     let output = load(FANOUT_LOAD, floor.port(), &["--raw", "--subscribers", "3", "--deflate"]);
@@ -212,7 +214,7 @@ fn load_and_deflating_engine_agree() {
         for (opcode, payload) in [("text", "300"), ("binary", "1024"), ("text", "70000")] {
             let subscribers = ["--path", "/subscribe", "--subscribers", "30", "--pid", &pid];
             let messages = ["--content", "json", "--opcode", opcode, "--verify", "--payload", payload];
-            for deflate in [&["--deflate"][..], &[]] {
+            for deflate in [&["--deflate"][..], &[], &["--deflate", "--burst", "20"], &["--burst", "20"]] {
                 let arguments = [&subscribers, &messages[..], deflate].concat();
                 content(&load(FANOUT_LOAD, server.port(), &arguments), 30);
             }

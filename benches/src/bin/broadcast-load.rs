@@ -40,6 +40,7 @@ fn main() -> io::Result<()> {
         port: common.port,
         path,
         senders: Senders::Receivers,
+        burst: 1,
         receivers: clients,
         content: Content::Letters,
         payload,

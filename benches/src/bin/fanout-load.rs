@@ -1,5 +1,5 @@
-//! One publisher and N subscribers: the publisher sends one message, each subscriber must get it, and
-//! the next follows when all have ([`wsring_benches::rounds`]), so that a server has one message in each
+//! One publisher and N subscribers: the publisher sends one message (or a burst), each subscriber must get
+//! it, and the next follows when all have ([`wsring_benches::rounds`]), so that a server has one message in each
 //! of its turns.
 //!
 //! A delivery is one message at one subscriber. The publisher has a connection and a path of its own; to
@@ -27,6 +27,9 @@ struct Arguments {
     /// Subscribers
     #[arg(long, visible_alias = "connections", default_value_t = 1000)]
     subscribers: u32,
+    /// Messages that the publisher sends at once; the next follow when all subscribers have all of them
+    #[arg(long, default_value_t = 1)]
+    burst: usize,
     /// What stands in a message
     #[arg(long, value_enum, default_value_t = Content::Letters)]
     content: Content,
@@ -42,7 +45,7 @@ struct Arguments {
 }
 
 fn main() -> io::Result<()> {
-    let Arguments { common, tuning, path, publish_path, subscribers, content, deflate, payload, json } =
+    let Arguments { common, tuning, path, publish_path, subscribers, burst, content, deflate, payload, json } =
         Arguments::parse();
     if let Some(core) = common.core {
         proc::pin(core)?;
@@ -51,6 +54,7 @@ fn main() -> io::Result<()> {
         port: common.port,
         path,
         senders: Senders::Publisher { path: publish_path },
+        burst,
         receivers: subscribers,
         content,
         payload,

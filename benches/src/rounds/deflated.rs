@@ -11,28 +11,37 @@ const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 
 /// What has come of the present round, by receiver.
 pub(super) struct Deflated {
-    receivers: Vec<Vec<u8>>,
+    receivers: Vec<Receiver>,
+    /// Messages of a round.
+    burst: usize,
     content: Content,
     payload_bytes: usize,
     first: u8,
     verify: bool,
     inflater: Decompress,
-    /// What every receiver is to get.
-    expected: Vec<u8>,
     round: u64,
     errors: u64,
+}
+
+/// What has come to one.
+#[derive(Clone, Default)]
+struct Receiver {
+    bytes: Vec<u8>,
+    /// Messages that have come whole, and where they end.
+    messages: usize,
+    at: usize,
 }
 
 impl Deflated {
     pub(super) fn new(target: &Target) -> Self {
         Self {
-            receivers: vec![Vec::new(); target.receivers as usize],
+            receivers: vec![Receiver::default(); target.receivers as usize],
+            burst: target.burst,
             content: target.content,
             payload_bytes: target.payload,
             first: target.first | COMPRESSED,
             verify: target.verify,
             inflater: Decompress::new(false),
-            expected: Vec::new(),
             round: 0,
             errors: 0,
         }
@@ -41,31 +50,36 @@ impl Deflated {
     /// Another round; the last one has come whole.
     pub(super) fn begin(&mut self, round: u64) {
         self.round = round;
-        self.receivers.iter_mut().for_each(Vec::clear);
-        if self.verify {
-            self.expected = payload(self.content, 0, round, self.payload_bytes);
+        for receiver in &mut self.receivers {
+            receiver.bytes.clear();
+            (receiver.messages, receiver.at) = (0, 0);
         }
     }
 
-    /// What a receiver gets next; whether its message is whole with it.
+    /// What a receiver gets next; whether it has all messages of the round with it.
     ///
     /// # Errors
-    /// More came than the message has.
-    pub(super) fn received(&mut self, receiver: usize, bytes: &[u8]) -> io::Result<bool> {
-        let got = &mut self.receivers[receiver];
-        got.extend_from_slice(bytes);
-        let Some((header, length)) = frame(got) else { return Ok(false) };
-        let more = got.len().saturating_sub(header + length);
-        if more > 0 {
+    /// More came than they have.
+    pub(super) fn received(&mut self, number: usize, bytes: &[u8]) -> io::Result<bool> {
+        let mut receiver = std::mem::take(&mut self.receivers[number]);
+        receiver.bytes.extend_from_slice(bytes);
+        while receiver.messages < self.burst
+            && let Some((header, length)) = frame(&receiver.bytes[receiver.at..])
+            && let Some(whole) = receiver.bytes[receiver.at..].get(..header + length)
+        {
+            let is_right = whole[0] == self.first
+                && (!self.verify || self.is_sound(receiver.messages, &whole[header..]));
+            self.errors += u64::from(!is_right);
+            receiver.messages += 1;
+            receiver.at += header + length;
+        }
+        let (is_whole, more) = (receiver.messages == self.burst, receiver.bytes.len() - receiver.at);
+        self.receivers[number] = receiver;
+        if is_whole && more > 0 {
             let round = self.round;
             return Err(io::Error::other(format!(
-                "connection {receiver} got {more} bytes more than round {round} has"
+                "connection {number} got {more} bytes more than round {round} has"
             )));
-        }
-        let is_whole = got.len() == header + length;
-        if is_whole {
-            let is_right = got[0] == self.first && (!self.verify || self.is_sound(receiver, header));
-            self.errors += u64::from(!is_right);
         }
         Ok(is_whole)
     }
@@ -75,14 +89,14 @@ impl Deflated {
         std::mem::take(&mut self.errors)
     }
 
-    /// Whether it inflates to what was sent, with no message before it in mind.
-    fn is_sound(&mut self, receiver: usize, header: usize) -> bool {
+    /// Whether a body inflates to the message of this number, with no message before it in mind.
+    fn is_sound(&mut self, message: usize, body: &[u8]) -> bool {
         self.inflater.reset(false);
-        let body = [&self.receivers[receiver][header..], &TAIL].concat();
         // Room for one byte more than is right.
         let mut inflated = Vec::with_capacity(self.payload_bytes + 1);
+        let body = [body, &TAIL].concat();
         let done = self.inflater.decompress_vec(&body, &mut inflated, FlushDecompress::Sync);
-        done.is_ok() && inflated == self.expected
+        done.is_ok() && inflated == payload(self.content, message, self.round, self.payload_bytes)
     }
 }
 
@@ -112,6 +126,7 @@ mod tests {
             port: 0,
             path: String::new(),
             senders,
+            burst: 2,
             receivers: 1,
             content: Content::Json,
             payload: 1024,
@@ -133,7 +148,8 @@ mod tests {
 
     #[test]
     fn right_and_wrong_messages_in_every_split() {
-        let right = payload(Content::Json, 0, 5, 1024);
+        let right = payload(Content::Json, 1, 5, 1024);
+        let first = frame_of(&payload(Content::Json, 0, 5, 1024));
         let mut wrong = right.clone();
         wrong[700] ^= 1;
         let longer = [&right[..], b"x"].concat();
@@ -147,11 +163,12 @@ mod tests {
             ("damaged", [header(FIN_TEXT | COMPRESSED, 300), vec![0xff; 300]].concat(), 1),
         ];
         for (case, frame, errors) in cases {
-            for split in 1..frame.len() {
+            let both = [&first[..], &frame].concat();
+            for split in 1..both.len() {
                 let mut deflated = Deflated::new(&target());
                 deflated.begin(5);
-                assert!(!deflated.received(0, &frame[..split]).unwrap(), "{case}, split at {split}");
-                assert!(deflated.received(0, &frame[split..]).unwrap(), "{case}, split at {split}");
+                assert!(!deflated.received(0, &both[..split]).unwrap(), "{case}, split at {split}");
+                assert!(deflated.received(0, &both[split..]).unwrap(), "{case}, split at {split}");
                 assert_eq!(deflated.take_errors(), errors, "{case}, split at {split}");
                 let error = deflated.received(0, b"x").unwrap_err().to_string();
                 assert!(error.contains("1 bytes more than round 5"), "{error}");

@@ -51,6 +51,8 @@ pub struct Target {
     pub path: String,
     /// Who sends.
     pub senders: Senders,
+    /// Messages of each sender in a round, sent at once.
+    pub burst: usize,
     /// How many connections receive.
     pub receivers: u32,
     /// What stands in a message.
@@ -97,6 +99,8 @@ pub struct Rounds {
     deflated: Option<Deflated>,
     /// Slots that send.
     senders: Range<u32>,
+    /// Messages of each of them in a round.
+    burst: usize,
     /// Of this round, by receiver: bytes that have not come.
     missing: Vec<usize>,
     /// Receivers that miss some.
@@ -129,8 +133,14 @@ impl Rounds {
         };
         let looks = target.verify || target.deflate || target.tuning.copy;
         let receive = if looks { Receive::Copy } else { Receive::Count };
-        let messages = Messages::new(target.content, target.first, target.payload, senders.len(), target.raw);
-        let round_bytes = messages.answer_bytes() * senders.len();
+        let messages = Messages::new(
+            target.content,
+            target.first,
+            target.payload,
+            senders.len() * target.burst,
+            target.raw,
+        );
+        let round_bytes = messages.answer_bytes() * messages.senders();
         let mut client = Self {
             ring: Ring::new(Settings {
                 slots: receivers.max(senders.end),
@@ -142,6 +152,7 @@ impl Rounds {
             deflated: target.deflate.then(|| Deflated::new(target)),
             messages,
             senders,
+            burst: target.burst,
             missing: vec![0; receivers as usize],
             waiting: 0,
             round_bytes,
@@ -185,7 +196,7 @@ impl Rounds {
             deflated.begin(self.round);
         }
         let messages = self.messages.compose(self.round);
-        self.ring.send_pieces(messages, self.messages.request_bytes(), self.senders.clone())?;
+        self.ring.send_pieces(messages, self.messages.request_bytes() * self.burst, self.senders.clone())?;
         while self.waiting > 0 {
             self.turn()?;
         }
@@ -195,7 +206,7 @@ impl Rounds {
         if let Some(deflated) = &mut self.deflated {
             self.tally.errors += deflated.take_errors();
         }
-        self.tally.messages += self.missing.len() as u64 * u64::from(self.senders.end - self.senders.start);
+        self.tally.messages += (self.missing.len() * self.messages.senders()) as u64;
         self.tally.latency.saturating_record(began.elapsed().as_nanos() as u64);
         Ok(())
     }

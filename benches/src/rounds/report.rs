@@ -21,7 +21,7 @@ pub fn report(window: &Window, target: &Target, json: bool) -> io::Result<()> {
 fn text(window: &Window, target: &Target) -> String {
     let receivers = u64::from(target.receivers);
     let senders = if target.senders == Senders::Receivers { receivers } else { 1 };
-    let rounds = window.messages / (receivers * senders);
+    let rounds = window.messages / (receivers * senders * target.burst as u64);
     let side = |name: &str, cpu: f64, share: f64| {
         format!("{name}: {:.1} ns of CPU per delivery, {:.0} % of a core\n", cpu, share * 100.0)
     };
