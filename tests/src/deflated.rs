@@ -63,6 +63,15 @@ impl Inflater {
         Self { raw: Decompress::new_with_window_bits(false, window_bits.max(9)), takeover }
     }
 
+    /// For what a server has agreed on: the value of its Sec-WebSocket-Extensions.
+    ///
+    /// # Panics
+    /// When that is something else.
+    pub fn of(answer: &str) -> Self {
+        assert!(answer.starts_with("permessage-deflate"), "{answer:?}");
+        Self::new(keeps(answer, "server"), window_bits(answer, "server"))
+    }
+
     /// A message's payload.
     ///
     /// # Panics
@@ -123,10 +132,8 @@ impl Deflated {
     pub fn open(address: SocketAddr, path: &str, offers: &str) -> Self {
         let mut peer = Peer::connect(address);
         let answer = answer(&mut peer, path, offers).expect("the server agrees on compression");
-        let bits = |name: &str| parameter(&answer, name).map_or(15, |value| value.parse().expect("a number"));
-        let keeps = |name: &str| parameter(&answer, name).is_none();
-        let deflater = Deflater::new(keeps("client_no_context_takeover"), bits("client_max_window_bits"));
-        let inflater = Inflater::new(keeps("server_no_context_takeover"), bits("server_max_window_bits"));
+        let deflater = Deflater::new(keeps(&answer, "client"), window_bits(&answer, "client"));
+        let inflater = Inflater::of(&answer);
         Self { peer, answer, controls: Vec::new(), deflater, inflater }
     }
 
@@ -203,6 +210,17 @@ pub fn answer(peer: &mut Peer, path: &str, offers: &str) -> Option<String> {
     let more = format!("Sec-WebSocket-Extensions: {offers}\r\n");
     peer.send(handshake(path, if offers.is_empty() { "" } else { &more }).as_bytes());
     peer.switched().header("Sec-WebSocket-Extensions").map(str::to_owned)
+}
+
+/// Whether an end keeps its window from one message to the next.
+fn keeps(answer: &str, end: &str) -> bool {
+    parameter(answer, &format!("{end}_no_context_takeover")).is_none()
+}
+
+/// The size of an end's window.
+fn window_bits(answer: &str, end: &str) -> u8 {
+    let value = parameter(answer, &format!("{end}_max_window_bits"));
+    value.map_or(15, |value| value.parse().expect("a number"))
 }
 
 /// A parameter of an answer, empty when it has no value.

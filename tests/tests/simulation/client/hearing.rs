@@ -1,11 +1,11 @@
 //! Everything that comes is compared with what was to come.
 
 use super::{Client, Speech, State, shown};
-use crate::inflate::Inflater;
 use crate::plan::{End, Expect};
 use crate::wire::{self, FIN, Incoming, Reader};
 use wsring::SlowPeer;
 use wsring_io::Time;
+use wsring_tests::deflated::Inflater;
 
 /// The proof for the key of every handshake here (RFC 6455 section 1.3).
 const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";

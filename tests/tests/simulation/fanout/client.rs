@@ -313,7 +313,7 @@ impl Client {
             Ok(Some(answer)) if answer.status == 101 => {
                 let agreed = wire::field(&answer.head, EXTENSIONS);
                 assert!(agreed.is_none() || !connection.offer.is_empty(), "{agreed:?} was not offered");
-                let mut reader = Reader::inflating(agreed.map(inflater));
+                let mut reader = Reader::inflating(agreed.map(Inflater::of));
                 reader.push(&connection.head[answer.taken..]);
                 connection.reader = Some(reader);
             }
@@ -389,11 +389,4 @@ impl Client {
             self.say(wire::CLOSE, &wire::close_payload(code.unwrap_or(1000), ""));
         }
     }
-}
-
-/// What reads messages that a server compresses as it was agreed on.
-fn inflater(agreed: &str) -> Inflater {
-    let bits = agreed.split("server_max_window_bits=").nth(1).and_then(|rest| rest.split(';').next());
-    let window_bits = bits.map_or(15, |bits| bits.trim().parse().expect("a number"));
-    Inflater::new(!agreed.contains("server_no_context_takeover"), window_bits)
 }
