@@ -143,7 +143,7 @@ const FAULTS: &[(Fault, &str, &str)] = &[
     (Fault::OwnWindowIgnored, "deflate-window", ""),
     (Fault::ContextLost, "deflate-echo deflate-window", ""),
     (Fault::PlainRefused, "deflate-plain", ""),
-    (Fault::FragmentsInflatedAlone, "deflate-fragments deflate-continuation-bit", ""),
+    (Fault::FragmentsInflatedAlone, "deflate-fragments", ""),
     (Fault::FinalBlockRefused, "deflate-final-block", ""),
     (Fault::ContinuationBitIgnored, "deflate-continuation-bit", ""),
     (Fault::ControlBitIgnored, "deflate-control-bit", ""),

@@ -4,7 +4,7 @@ use super::link::{Arrival, End, Link, close_text, described};
 use super::outcome::{Outcome, Probing};
 use crate::probe::answer::Answer;
 use crate::probe::deflate::{Agreed, Deflater, Inflater};
-use crate::probe::frame::{CLOSE, Frame, PING, PONG};
+use crate::probe::frame::{CLOSE, Frame, PING};
 use crate::probe::meaning::CloseBody;
 use crate::probe::request::Request;
 use crate::probe::target::Target;
@@ -89,28 +89,25 @@ impl Bench {
         self.failed(link, codes)
     }
 
-    /// Judges whether the server fails the connection with one of these codes.
+    /// Judges whether the server fails the connection with one of these codes. Other frames do not tell: a
+    /// greeting may come at any time, and a server may look at a message only when its application asks.
     pub(super) fn failed(&self, link: &mut Link, codes: &[u16]) -> Outcome {
-        let mut went_on = false;
+        let mut answered = None;
         loop {
-            let frame = match link.arrival() {
-                Arrival::Frame(frame) => frame,
+            match link.arrival() {
+                Arrival::Frame(frame) if frame.opcode == CLOSE => return judge_close(&frame.payload, codes),
+                Arrival::Frame(frame) if frame.opcode == PING => {}
+                Arrival::Frame(frame) => {
+                    answered.get_or_insert_with(|| described(frame.opcode, &frame.payload));
+                }
                 Arrival::End(end @ (End::Fin | End::Reset)) => {
                     return Outcome::tolerated(end.text(), MAY_OMIT);
                 }
-                Arrival::Silence if went_on => {
-                    return Outcome::fail("stays open and answers the Ping behind it");
+                nothing => {
+                    let text =
+                        answered.map_or_else(|| link.text(&nothing), |what| format!("answered {what}"));
+                    return Outcome::fail(format!("{text}: it stays open"));
                 }
-                nothing => return Outcome::fail(format!("{}: it stays open", link.text(&nothing))),
-            };
-            match frame.opcode {
-                CLOSE => return judge_close(&frame.payload, codes),
-                PING => {}
-                // A server may look at a message only when the application asks for it.
-                PONG if frame.payload == AFTER => went_on = true,
-                // Of an application that is not known, messages may come at any time.
-                _ if !self.echo && frame.opcode < CLOSE => {}
-                opcode => return Outcome::fail(format!("answered {}", described(opcode, &frame.payload))),
             }
         }
     }

@@ -5,7 +5,7 @@ use super::link::{Arrival, End, Link, close_text, described};
 use super::outcome::{Outcome, Probing, each};
 use super::probe::Section::Rfc6455;
 use super::probe::{Needs, Probe};
-use crate::probe::frame::{CLOSE, PING, TEXT};
+use crate::probe::frame::{BINARY, CLOSE, PING, TEXT};
 use crate::probe::meaning::CloseBody;
 
 /// Section 5.5.1.
@@ -89,12 +89,12 @@ pub(super) const PROBES: &[Probe] = &[
     },
 ];
 
-/// The payload of the server's Close. Pings before it are passed over, and messages of an application that is not known.
-fn server_close(bench: &Bench, link: &mut Link) -> Result<Vec<u8>, Outcome> {
+/// The payload of the server's Close; Pings and messages that come before it are passed over.
+fn server_close(link: &mut Link) -> Result<Vec<u8>, Outcome> {
     loop {
         match link.arrival() {
             Arrival::Frame(frame) if frame.opcode == CLOSE => return Ok(frame.payload),
-            Arrival::Frame(frame) if frame.opcode == PING || (!bench.echo && frame.opcode < CLOSE) => {}
+            Arrival::Frame(frame) if frame.opcode <= BINARY || frame.opcode == PING => {}
             nothing => return Err(Outcome::fail(link.text(&nothing))),
         }
     }
@@ -103,7 +103,7 @@ fn server_close(bench: &Bench, link: &mut Link) -> Result<Vec<u8>, Outcome> {
 fn close(bench: &Bench, code: u16) -> Probing {
     let mut link = bench.open()?;
     link.send_frames(&[client_close(code, b"bye")]);
-    let payload = server_close(bench, &mut link)?;
+    let payload = server_close(&mut link)?;
     let found = close_text(&payload);
     match CloseBody::parse(&payload) {
         CloseBody::Code(answered, _) if answered == code => Ok(Outcome::pass("closed with the same code")),
@@ -115,7 +115,7 @@ fn close(bench: &Bench, code: u16) -> Probing {
 fn close_empty(bench: &Bench) -> Probing {
     let mut link = bench.open()?;
     link.send_frames(&[client(CLOSE, b"")]);
-    let payload = server_close(bench, &mut link)?;
+    let payload = server_close(&mut link)?;
     let found = close_text(&payload);
     match CloseBody::parse(&payload) {
         CloseBody::Empty | CloseBody::Code(1000, _) => Ok(Outcome::pass(found)),
@@ -127,7 +127,7 @@ fn close_empty(bench: &Bench) -> Probing {
 fn close_ends_tcp(bench: &Bench) -> Probing {
     let mut link = bench.open()?;
     link.send_frames(&[client_close(1000, b"")]);
-    server_close(bench, &mut link)?;
+    server_close(&mut link)?;
     match link.arrival() {
         Arrival::End(End::Fin) => Ok(Outcome::pass("closed, then ended the connection")),
         Arrival::End(End::Reset) => Ok(Outcome::tolerated("closed, then reset the connection", ANY_MEANS)),
@@ -142,7 +142,7 @@ fn after_close(bench: &Bench) -> Probing {
     let mut link = bench.open()?;
     link.send_frames(&[client_close(1000, b""), client(PING, b"after"), client(TEXT, b"after")]);
     link.finish_writing();
-    server_close(bench, &mut link)?;
+    server_close(&mut link)?;
     match link.arrival() {
         // Whether TCP ends in time is another probe's question.
         Arrival::End(_) | Arrival::Silence => Ok(Outcome::pass("closed and sent nothing more")),

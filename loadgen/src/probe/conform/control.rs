@@ -5,7 +5,8 @@ use super::link::Arrival;
 use super::outcome::{Outcome, Probing, each};
 use super::probe::Section::Rfc6455;
 use super::probe::{Needs, Probe};
-use crate::probe::frame::{CLOSE, CONTINUATION, PING, PONG, TEXT};
+use crate::probe::frame::{BINARY, CLOSE, CONTINUATION, Frame, PING, PONG, TEXT};
+use crate::probe::meaning::opcode_name;
 
 /// Section 5.5.3.
 const LATEST_ONLY: &str = "If an endpoint receives a Ping frame and has not yet sent Pong frame(s) in response to \
@@ -80,11 +81,11 @@ pub(super) const PROBES: &[Probe] = &[
 ];
 
 fn named(opcode: u8) -> String {
-    crate::probe::meaning::opcode_name(opcode).into_owned()
+    opcode_name(opcode).into_owned()
 }
 
 /// A Close that breaks a rule must not be answered as if it were right: with its own code.
-fn close_refused(bench: &Bench, close: crate::probe::frame::Frame) -> Probing {
+fn close_refused(bench: &Bench, close: Frame) -> Probing {
     let outcome = bench.refused(&[close], &[1002])?;
     Ok(if outcome.found.starts_with("closed with 1000") {
         Outcome::fail(format!("{}: took it for a right one", outcome.found))
@@ -151,7 +152,7 @@ fn pong_unsolicited(bench: &Bench) -> Probing {
             Arrival::Frame(frame) if frame.opcode == PONG && frame.payload == b"ping" => {
                 return Ok(Outcome::pass("answered the Ping alone"));
             }
-            Arrival::Frame(frame) if frame.opcode == PING || (!bench.echo && frame.opcode < CLOSE) => {}
+            Arrival::Frame(frame) if frame.opcode <= BINARY || frame.opcode == PING => {}
             other => return Err(Outcome::fail(link.text(&other))),
         }
     }

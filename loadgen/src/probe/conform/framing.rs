@@ -82,7 +82,7 @@ pub(super) const PROBES: &[Probe] = &[
         expected: "the connection is failed, with 1002 or 1009",
         needs: Needs::Nothing,
         run: |bench| {
-            let frame = client(BINARY, b"").announcing(LengthForm::Bits64, 1 << 63 | 5);
+            let frame = client(BINARY, b"12345").announcing(LengthForm::Bits64, 1 << 63 | 5);
             bench.refused(&[frame], &[1002, 1009])
         },
     },
@@ -108,6 +108,9 @@ fn server_mask(bench: &Bench) -> Probing {
 
 fn lengths(bench: &Bench) -> Probing {
     let mut link = bench.open()?;
+    // Behind this echo there is no greeting any more.
+    link.send_frames(&[client(TEXT, b"Hello")]);
+    link.expect_message(TEXT, b"Hello")?;
     for length in [0, 1, 125, 126, 127, 65_535, 65_536] {
         let payload: Vec<u8> = (0..length).map(|at| (at * 7) as u8).collect();
         link.send_frames(&[client(BINARY, &payload)]);

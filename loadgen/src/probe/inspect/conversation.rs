@@ -12,7 +12,7 @@ use crate::probe::meaning::CloseBody;
 use crate::probe::paint::Tone;
 use std::io::{self, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use wsring_proto::Masking;
 
 /// One conversation. Its methods fail only when the output does.
@@ -60,7 +60,9 @@ impl Conversation<'_> {
     pub(super) fn hold(&mut self) -> io::Result<u64> {
         self.receive(&[])?;
         for action in &self.options.script.actions {
-            self.act(action, self.options.fragments)?;
+            if self.stage == Stage::Open {
+                self.act(action, self.options.fragments)?;
+            }
         }
         let interactive = self.options.script.actions.is_empty();
         if interactive {
@@ -101,14 +103,15 @@ impl Conversation<'_> {
         if self.stage == Stage::Open {
             self.close(&self.options.close)?;
         }
+        let deadline = Instant::now() + self.patience();
         while self.stage != Stage::Ended {
-            match self.feed.next(Some(self.patience())) {
+            match self.feed.next(Some(deadline.saturating_duration_since(Instant::now()))) {
                 Event::Bytes(bytes) => self.receive(&bytes)?,
                 Event::Ended(error) => self.ended(error)?,
                 Event::Line(_) | Event::InputEnded => {}
                 Event::Nothing => {
                     let missing = if self.stage == Stage::Sent { "a Close" } else { "the end of TCP" };
-                    self.fault(&format!("{missing} did not come for {:?} (5.5.1)", self.patience()))?;
+                    self.fault(&format!("{missing} did not come within {:?} (5.5.1)", self.patience()))?;
                     return Ok(());
                 }
             }
