@@ -105,10 +105,10 @@ impl Hands<'_> {
             }
             Ok(agreement) => {
                 let Opening { handler, deflate, .. } = *opening;
-                let agreed = agreement.deflate().zip(deflate);
-                let protocol = self.protocol(agreed);
                 let mut handler = handler();
                 handler.agreed(&agreement);
+                // Behind what may panic: it may hold a window.
+                let protocol = self.protocol(agreement.deflate().zip(deflate));
                 self.session.phase = Phase::Client(Stream::new(protocol, handler));
                 self.opened(&mut answer[end..], None)
             }
