@@ -22,6 +22,8 @@
 //! * A [`Handler`] is the state of one connection; it lives on one shard and is never called from two
 //!   threads. What it may do is [`Conn`]; [`Remote`] reaches a connection from any thread; a
 //!   [`Topic`] reaches all its subscribers, and keeps messages for those that come later.
+//! * [`Server::deflate`] and [`ConnectOptions::deflate`] compress messages where both ends want it; what is
+//!   published to a topic is compressed once for all its subscribers.
 //! * [`Client`] opens connections on shards of the same kind; a [`Driver`] there sends at times of its own.
 //!
 //! What a shard is, and what happens in one turn of its loop, is drawn in `docs/architecture.md`.

@@ -22,7 +22,7 @@
 //!
 //! This module owns the reading and writing of one socket and the waiting for it; what the bytes mean
 //! is decided by the same protocol core that the shards use. It opens no listener, starts no thread and
-//! spawns no task. Read [`WebSocket`] first, then [`Upgrade`] (a server's opening handshake) or
+//! spawns no task. It offers no extensions and accepts none: messages are not compressed. Read [`WebSocket`] first, then [`Upgrade`] (a server's opening handshake) or
 //! [`Connect`] (a client's).
 //!
 //! # What it costs

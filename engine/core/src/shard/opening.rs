@@ -107,10 +107,11 @@ impl Hands<'_> {
                 After::Lost
             }
             Ok(agreement) => {
-                let agreed = agreement.deflate().zip(opening.deflate);
-                let protocol = self.protocol(agreed);
+                let deflate = opening.deflate;
                 let mut handler = make(*opening);
                 handler.agreed(&agreement);
+                // Behind what may panic: it may hold a window.
+                let protocol = self.protocol(agreement.deflate().zip(deflate));
                 self.session.phase = Phase::Client(Stream::new(protocol, handler));
                 self.opened(&mut answer[end..], None)
             }
