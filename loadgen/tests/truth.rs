@@ -77,7 +77,7 @@ fn is_special(message: &Arrived) -> bool {
     message.number % 10 == 5
 }
 
-const OPEN: &str = "--message-rate 400 --answer-timeout 300ms";
+const OPEN: &str = "--message-rate 400 --answer-timeout 1s --duration 800ms";
 
 /// What a server does, under which load, and what is to be counted then.
 type Fault = (&'static str, &'static str, support::Script, &'static [&'static str]);
@@ -96,7 +96,7 @@ const FAULTS: &[Fault] = &[
     ),
     (
         "it drops, in a closed loop",
-        "--depth 1 --answer-timeout 100ms",
+        "--depth 1 --answer-timeout 1s --duration 3s",
         |message, answers| {
             if message.number != 5 {
                 answers.push(message.echo(message.at + Duration::from_millis(1)));
@@ -150,7 +150,7 @@ const FAULTS: &[Fault] = &[
         "it answers late",
         OPEN,
         |message, answers| {
-            let delay = if is_special(message) { 900 } else { 0 };
+            let delay = if is_special(message) { 2500 } else { 0 };
             answers.push(message.echo(message.at + Duration::from_millis(delay)));
         },
         &["given_up", "late"],
@@ -186,7 +186,7 @@ fn each_fault_of_a_server_is_found_out_in_a_counter_of_its_own() {
     for (what, load, script, expected) in FAULTS {
         let (_running, at) = scripted(*script);
         let line = format!(
-            "echo ws://{at}/ --connections 4 --shards 1 {load} --warm-up 0 --duration 800ms --drain-timeout 2s \
+            "echo ws://{at}/ --connections 4 --shards 1 {load} --warm-up 0 --drain-timeout 4s \
              --allow-limited --no-progress"
         );
         let (report, said) = report(&line, if expected.is_empty() { 0 } else { 3 });

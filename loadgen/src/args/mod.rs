@@ -128,6 +128,7 @@ mod tests {
             "wsload idle ws://localhost --rate 0",
             "wsload idle ws://localhost --sources 0",
             "wsload nothing ws://localhost",
+            "wsload fanout ws://localhost --publish command",
         ];
         for line in table {
             assert!(Arguments::try_parse_from(line.split(' ')).is_err(), "{line}");

@@ -48,11 +48,13 @@ fn listener(server: SocketAddr) -> Option<u32> {
     if !server.ip().is_loopback() {
         return None;
     }
-    let inodes: BTreeSet<String> = ["/proc/net/tcp", "/proc/net/tcp6"]
-        .iter()
-        .filter_map(|path| fs::File::open(path).ok())
-        .flat_map(|table| listeners(BufReader::with_capacity(PAGE, table), server.port()))
-        .collect();
+    let table = |path: &str| {
+        let table = fs::File::open(path).ok()?;
+        let inodes = listeners(BufReader::with_capacity(PAGE, table), server.port());
+        (!inodes.is_empty()).then_some(inodes)
+    };
+    // A listener of the second may serve addresses of the first kind.
+    let inodes = table("/proc/net/tcp").or_else(|| table("/proc/net/tcp6"))?;
     let links: BTreeSet<String> = inodes.iter().map(|inode| format!("socket:[{inode}]")).collect();
     let has = |process: &fs::DirEntry| {
         let descriptors = fs::read_dir(process.path().join("fd")).into_iter().flatten().flatten();
@@ -60,7 +62,7 @@ fn listener(server: SocketAddr) -> Option<u32> {
         targets.any(|target| target.to_str().is_some_and(|target| links.contains(target)))
     };
     let processes = fs::read_dir("/proc").ok()?.flatten();
-    let mut processes = processes.filter(|process| !links.is_empty() && is_number(process) && has(process));
+    let mut processes = processes.filter(|process| is_number(process) && has(process));
     processes.next()?.file_name().to_str()?.parse().ok()
 }
 
