@@ -46,6 +46,7 @@ mod running;
 mod server;
 mod settings;
 mod shard;
+mod subscribing;
 mod topic;
 mod upgrade;
 
