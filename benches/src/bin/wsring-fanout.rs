@@ -66,7 +66,8 @@ fn main() -> Result<(), wsring::Error> {
     let settings = Settings { shards: Some(shards), pin: core, ..Settings::default() };
     let mut server = Server::new().listen(format!("127.0.0.1:{port}")).settings(settings);
     if deflate {
-        server = server.deflate(DeflateOptions::default());
+        server = server
+            .deflate(DeflateOptions { level: SharedDeflate::default().level, ..DeflateOptions::default() });
     }
     let topic = server.topic("bench")?;
     let subscribed = topic.clone();

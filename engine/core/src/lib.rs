@@ -48,6 +48,7 @@ mod running;
 mod server;
 mod settings;
 mod shard;
+mod subscribing;
 mod topic;
 mod upgrade;
 

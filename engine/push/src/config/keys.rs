@@ -16,6 +16,8 @@ const TIME: Kind = Kind::Time { min: Duration::ZERO };
 const SOME_TIME: Kind = Kind::Time { min: Duration::from_millis(1) };
 /// A window of DEFLATE as RFC 7692 (section 7.1.2) names it.
 const WINDOW_BITS: Kind = Kind::Count { min: 8, max: 15 };
+/// From fast to thorough.
+const LEVEL: Kind = Kind::Count { min: 1, max: 9 };
 /// What happens to a subscriber that retention has overtaken.
 const BEHIND: Kind = Kind::Choice(&["close", "skip", "latest"]);
 
@@ -198,12 +200,12 @@ pub(crate) static KEYS: &[Key] = &[
     Key::new(
         "deflate",
         "level",
-        Kind::Count { min: 1, max: 9 },
-        Some("6"),
-        "Effort of compressing, from 1, fast, to 9, thorough",
+        LEVEL,
+        Some("2"),
+        "Effort of compressing for one client, from 1, fast, to 9, thorough",
     )
     .flag("deflate-level", "N"),
-    Key::new("deflate", "bytes_min", ANY, Some("64"), "Messages shorter than this are not compressed")
+    Key::new("deflate", "bytes_min", ANY, Some("128"), "Messages shorter than this are not compressed")
         .flag("deflate-min", "BYTES"),
     Key::new(
         "deflate",
@@ -245,6 +247,14 @@ pub(crate) static KEYS: &[Key] = &[
         "Window of topics' messages, compressed once for all clients that agreed on at least as large a one",
     )
     .flag("deflate-shared-window", "BITS"),
+    Key::new(
+        "deflate",
+        "shared_level",
+        LEVEL,
+        Some("6"),
+        "Effort of compressing topics' messages, once for all clients",
+    )
+    .flag("deflate-shared-level", "N"),
     Key::new(
         "deflate",
         "context_bytes",

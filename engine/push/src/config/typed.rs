@@ -101,6 +101,7 @@ pub(crate) struct Deflate {
     server_takeover: bool,
     client_takeover: bool,
     shared_window_bits: u8,
+    shared_level: u8,
     context_bytes: usize,
     compressor_bytes: usize,
 }
@@ -218,7 +219,11 @@ impl Deflate {
 
     /// How messages of topics are compressed for all.
     pub(crate) fn shared(&self) -> SharedDeflate {
-        SharedDeflate { window_bits: self.shared_window_bits, level: self.level, bytes_min: self.bytes_min }
+        SharedDeflate {
+            window_bits: self.shared_window_bits,
+            level: self.shared_level,
+            bytes_min: self.bytes_min,
+        }
     }
 }
 
