@@ -14,7 +14,7 @@ use crate::load::slow;
 use crate::model::{Closing, Opening, Report};
 use crate::pace::{Pace, wait_for};
 use crate::target::Target;
-use roster::{Roster, lock};
+use roster::{PORTS_TRIED_MAX, Roster, lock};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -232,7 +232,7 @@ impl<'a> Fleet<'a> {
     /// A shard was lost.
     pub(crate) fn close(self) -> Result<Closing, Failure> {
         let window = Duration::from_secs_f64(f64::from(self.alive()) / f64::from(CLOSE_RATE));
-        let report = self.client.stop(Drain { window, deadline: window + CLOSE_TIMEOUT })?;
+        let report = self.client.stop(Drain { window, deadline: window * 2 + CLOSE_TIMEOUT })?;
         Ok(Closing { in_order: report.closed as u64, cut_off: report.cut_off as u64 })
     }
 
@@ -247,6 +247,7 @@ impl<'a> Fleet<'a> {
         make: &impl Fn(Member, usize) -> F,
     ) -> Result<(), Failure> {
         let shard = number as usize % self.shards();
+        let tried = if self.target.chooses_ports() { tried } else { PORTS_TRIED_MAX };
         let member = Member { number, tried, roster: Arc::clone(&self.roster) };
         let mut options = self.target.options(number, shard)?;
         if let Some(bytes) = self.needs.slow.receive_buffer_bytes.filter(|_| self.needs.slow.is_slow(number))

@@ -91,6 +91,11 @@ impl Sources {
         Some(pool.at(self.taken.fetch_add(1, Ordering::Relaxed)))
     }
 
+    /// Whether ports are given out here, and not by the kernel.
+    pub(crate) fn has_ports(&self) -> bool {
+        self.pool.is_some()
+    }
+
     /// How many addresses there are.
     pub(crate) fn count(&self) -> u32 {
         self.pool.as_ref().map_or(1, |pool| u32::try_from(pool.count).unwrap_or(u32::MAX))

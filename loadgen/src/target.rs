@@ -68,6 +68,11 @@ impl Target {
         self.sources.count()
     }
 
+    /// Whether each connection is given a port, so that another one can be tried.
+    pub(crate) fn chooses_ports(&self) -> bool {
+        self.sources.has_ports()
+    }
+
     /// The server.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address

@@ -2,15 +2,14 @@
 
 mod support;
 
-use base64::Engine;
 use serde_json::Value;
-use sha1::{Digest, Sha1};
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
+use support::raw::{answer, faulty, listener};
 use support::{report, wsload};
 use wsring::{CloseCode, Conn, Handler, Message, Response, Running, Server, Settings, SlowPeer};
 
@@ -79,20 +78,6 @@ impl Handler for Bye {
     }
 
     fn message(&mut self, _: &mut Conn<'_>, _: Message<'_>) {}
-}
-
-/// A TCP server that does to each connection what it is told to.
-fn faulty(act: impl Fn(std::net::TcpStream) + Send + Sync + 'static) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("its address");
-    let act = Arc::new(act);
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let act = Arc::clone(&act);
-            thread::spawn(move || act(stream));
-        }
-    });
-    address
 }
 
 fn count(report: &Value, name: &str) -> u64 {
@@ -165,27 +150,14 @@ fn connect_counts_what_fails() {
     assert_eq!(report["verdict"], "not_met");
 }
 
-/// The 101 that a request asks for.
-fn answer(stream: &mut std::net::TcpStream, request: &[u8]) {
-    let request = String::from_utf8_lossy(request);
-    let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).expect("a key");
-    // RFC 6455 section 4.2.2, item 5.4.
-    let proof = Sha1::digest(format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11"));
-    let accept = base64::engine::general_purpose::STANDARD.encode(proof);
-    let head = format!(
-        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
-    );
-    let _ = stream.write_all(head.as_bytes());
-}
-
 /// The server is there, and its accept queue full.
 #[test]
 fn connect_tells_of_lost_syns() {
-    let listener = socket2_listener(0);
-    let at = listener.local_addr().expect("its address");
+    let queue = listener(0);
+    let at = queue.local_addr().expect("its address");
     // One is answered, and the queue takes two more; the SYNs of all others are dropped until somebody accepts.
     thread::spawn(move || {
-        for (stream, number) in listener.incoming().flatten().zip(0..) {
+        for (stream, number) in queue.incoming().flatten().zip(0..) {
             thread::spawn(move || {
                 let mut stream = stream;
                 let mut request = [0; 2048];
@@ -201,15 +173,6 @@ fn connect_tells_of_lost_syns() {
     let (report, text) = report(&format!("connect ws://{at}/ -c 12 --storm --close rst"), 0);
     assert!(count(&report, "syn_retries") > 0, "{text}");
     assert!(text.contains("ListenOverflows has risen"), "{text}");
-}
-
-/// A listener with a backlog.
-fn socket2_listener(backlog: i32) -> TcpListener {
-    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
-    let any: SocketAddr = "127.0.0.1:0".parse().expect("an address");
-    socket.bind(&any.into()).expect("a port");
-    socket.listen(backlog).expect("it listens");
-    socket.into()
 }
 
 #[test]

@@ -8,7 +8,7 @@ use wsring::{Closed, Conn, OpenFailure, Remote};
 /// Different failures that are kept apart.
 const FAILURES_MAX: usize = 32;
 /// Ports that a connection tries, where those that it was given are in use.
-const PORTS_TRIED_MAX: u8 = 64;
+pub(super) const PORTS_TRIED_MAX: u8 = 64;
 /// `EADDRINUSE` and `EADDRNOTAVAIL`: what the kernel says of a port that is in use, or was for this server lately.
 const PORT_IN_USE: [i32; 2] = [98, 99];
 
@@ -38,7 +38,7 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    /// The handshake is done. It can be reached from now on, by [`Fleet::remotes`].
+    /// The handshake is done. It can be reached from now on, by [`Fleet::remotes`](super::Fleet::remotes).
     pub(crate) fn opened(&self, conn: &Conn<'_>) {
         lock(&self.roster.remotes).push((self.number, conn.remote()));
         self.joined();
