@@ -1,13 +1,20 @@
 //! The one clock: CLOCK_MONOTONIC, which all processes of a machine share and the engine reads too.
 
 use rustix::time::{ClockId, clock_gettime};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use wsring::Time;
 
 /// What it is now.
 pub(crate) fn now() -> Time {
     let now = clock_gettime(ClockId::Monotonic);
     Time((now.tv_sec as u64) * 1_000_000_000 + now.tv_nsec as u64)
+}
+
+/// The time at which the wall clock says so many seconds since 1970, as far as it is not set meanwhile.
+pub(crate) fn at_unix(seconds: f64) -> Time {
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    let (now, ahead) = (now(), (seconds - wall) * 1e9);
+    Time(now.0.saturating_add_signed(ahead as i64))
 }
 
 /// How long it is until a time; zero when that has passed.
@@ -26,6 +33,14 @@ pub(crate) fn sleep_until(time: Time) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_wall_clock_is_translated() {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
+        let (ahead, behind) = (at_unix(wall + 100.0), at_unix(wall - 5.0));
+        assert!(until(ahead) > Duration::from_secs(50) && until(ahead) <= Duration::from_secs(100));
+        assert!(until(behind).is_zero() && ahead.since(behind) <= Duration::from_secs(106));
+    }
 
     #[test]
     fn sleeping_ends_no_sooner() {

@@ -94,7 +94,10 @@ fn what_comes_back_wrong_is_told() {
     let idle = "--connections 3 --hold 200ms --echo-timeout 100ms";
     let table: [(String, &[&str]); 8] = [
         (format!("echo ws://{at}/twice {echo}"), &["NOT MET", "answers came twice"]),
-        (format!("echo ws://{at}/text {echo}"), &["NOT MET", "answers were not what was sent"]),
+        (
+            format!("echo ws://{at}/text {echo}"),
+            &["NOT MET", "messages came that nobody had asked for", "not answered"],
+        ),
         (
             format!("echo ws://{at}/silent {echo} --message-rate 100 --in-flight-max 2"),
             &["messages were held back by --in-flight-max", "6 messages were not answered"],
@@ -116,7 +119,7 @@ fn what_cannot_start_says_why() {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let at_silent = silent.local_addr().expect("its address");
     let other = other_protocol();
-    let table: [(String, i32, &str); 13] = [
+    let table: [(String, i32, &str); 14] = [
         ("idle ws://127.0.0.1:1/".into(), 1, "nothing listens there"),
         (format!("idle ws://{at}/nowhere"), 1, "404 Not Found"),
         (format!("idle ws://{other}/"), 1, "no HTTP/1.1 response"),
@@ -132,6 +135,7 @@ fn what_cannot_start_says_why() {
         (format!("echo ws://{at}/echo --shards 0"), 2, "shards is 0"),
         (format!("echo ws://{at}/echo --kind json --size 10"), 2, "at least 35 bytes"),
         (format!("echo ws://{at}/echo --file /nonexistent"), 2, "--file /nonexistent"),
+        (format!("echo ws://{at}/echo --start-at 1000"), 2, "name a later time"),
         (format!("echo ws://{at}/echo --preset none"), 2, "uws-echo"),
         (format!("echo ws://{at}/echo --message-rate 5 --depth 3"), 2, "cannot be used with"),
     ];
@@ -221,12 +225,8 @@ fn what_is_published_reaches_everybody() {
         let of_each = [("delivery", 400), ("first", 20), ("median", 20), ("last", 20)];
         assert_eq!(counts, [of_each.as_slice(), &[("schedule_lag", 20)], &of_each].concat(), "{text}");
     }
-    let line =
-        format!("{common} --publish command --publish-command true --message-rate 5 --drain-timeout 100ms");
-    let (report, text) = report(&line, 3);
-    assert_eq!(
-        (&report["counts"]["missed"], &report["counts"]["answered"]),
-        (&60.into(), &0.into()),
-        "{text}"
-    );
+    // A command that publishes nothing.
+    let (report, text) =
+        report(&format!("{common} --publish command --publish-command true --drain-timeout 1s"), 3);
+    assert!(report["counts"]["missed"].as_u64() > Some(0) && report["counts"]["answered"] == 0, "{text}");
 }

@@ -77,96 +77,101 @@ fn is_special(message: &Arrived) -> bool {
     message.number % 10 == 5
 }
 
+const OPEN: &str = "--message-rate 400 --answer-timeout 1s --duration 800ms";
+
+/// What a server does, under which load, and what is to be counted then.
+type Fault = (&'static str, &'static str, support::Script, &'static [&'static str]);
+
+const FAULTS: &[Fault] = &[
+    ("it is in order", OPEN, |message, answers| answers.push(message.echo(message.at)), &[]),
+    (
+        "it drops",
+        OPEN,
+        |message, answers| {
+            if !is_special(message) {
+                answers.push(message.echo(message.at));
+            }
+        },
+        &["given_up", "unanswered", "lost"],
+    ),
+    (
+        "it drops, in a closed loop",
+        "--depth 1 --answer-timeout 1s --duration 3s",
+        |message, answers| {
+            if message.number != 5 {
+                answers.push(message.echo(message.at + Duration::from_millis(1)));
+            }
+        },
+        &["given_up", "unanswered", "lost"],
+    ),
+    (
+        "it answers twice",
+        OPEN,
+        |message, answers| {
+            answers.push(message.echo(message.at));
+            if is_special(message) {
+                answers.push(message.echo(message.at));
+            }
+        },
+        &["duplicate"],
+    ),
+    (
+        "it reorders",
+        OPEN,
+        |message, answers| {
+            let delay = if is_special(message) { 150 } else { 0 };
+            answers.push(message.echo(message.at + Duration::from_millis(delay)));
+        },
+        &["out_of_order"],
+    ),
+    (
+        "it damages",
+        OPEN,
+        |message, answers| {
+            let mut answer = message.echo(message.at);
+            if is_special(message) {
+                answer.payload[20] ^= 1;
+            }
+            answers.push(answer);
+        },
+        &["corrupt"],
+    ),
+    (
+        "it cuts off",
+        OPEN,
+        |message, answers| {
+            let mut answer = message.echo(message.at);
+            answer.payload.truncate(if is_special(message) { 10 } else { 64 });
+            answers.push(answer);
+        },
+        &["corrupt"],
+    ),
+    (
+        "it answers late",
+        OPEN,
+        |message, answers| {
+            let delay = if is_special(message) { 2500 } else { 0 };
+            answers.push(message.echo(message.at + Duration::from_millis(delay)));
+        },
+        &["given_up", "late"],
+    ),
+    (
+        "it says what nobody asked for",
+        OPEN,
+        |message, answers| {
+            answers.push(message.echo(message.at));
+            if is_special(message) {
+                let mut answer = message.echo(message.at);
+                answer.payload = b"breaking news, nobody asked for it".to_vec();
+                answers.push(Answer { at: message.at + Duration::from_millis(30), ..answer });
+            }
+        },
+        &["unasked"],
+    ),
+];
+
 #[test]
 fn each_fault_of_a_server_is_found_out_in_a_counter_of_its_own() {
-    let open = "--message-rate 400 --answer-timeout 300ms";
-    let table: [(&str, &str, support::Script, &[&str]); 9] = [
-        ("it is in order", open, |message, answers| answers.push(message.echo(message.at)), &[]),
-        (
-            "it drops",
-            open,
-            |message, answers| {
-                if !is_special(message) {
-                    answers.push(message.echo(message.at));
-                }
-            },
-            &["given_up", "unanswered", "lost"],
-        ),
-        (
-            "it drops, in a closed loop",
-            "--depth 1 --answer-timeout 100ms",
-            |message, answers| {
-                if message.number != 5 {
-                    answers.push(message.echo(message.at + Duration::from_millis(1)));
-                }
-            },
-            &["given_up", "unanswered", "lost"],
-        ),
-        (
-            "it answers twice",
-            open,
-            |message, answers| {
-                answers.push(message.echo(message.at));
-                if is_special(message) {
-                    answers.push(message.echo(message.at));
-                }
-            },
-            &["duplicate"],
-        ),
-        (
-            "it reorders",
-            open,
-            |message, answers| {
-                let delay = if is_special(message) { 150 } else { 0 };
-                answers.push(message.echo(message.at + Duration::from_millis(delay)));
-            },
-            &["out_of_order"],
-        ),
-        (
-            "it damages",
-            open,
-            |message, answers| {
-                let mut answer = message.echo(message.at);
-                if is_special(message) {
-                    answer.payload[20] ^= 1;
-                }
-                answers.push(answer);
-            },
-            &["corrupt"],
-        ),
-        (
-            "it cuts off",
-            open,
-            |message, answers| {
-                let mut answer = message.echo(message.at);
-                answer.payload.truncate(if is_special(message) { 10 } else { 64 });
-                answers.push(answer);
-            },
-            &["corrupt"],
-        ),
-        (
-            "it answers late",
-            open,
-            |message, answers| {
-                let delay = if is_special(message) { 900 } else { 0 };
-                answers.push(message.echo(message.at + Duration::from_millis(delay)));
-            },
-            &["given_up", "late"],
-        ),
-        (
-            "it says what nobody asked for",
-            open,
-            |message, answers| {
-                answers.push(message.echo(message.at));
-                if is_special(message) {
-                    let mut answer = message.echo(message.at);
-                    answer.payload = b"breaking news, nobody asked for it".to_vec();
-                    answers.push(Answer { at: message.at + Duration::from_millis(30), ..answer });
-                }
-            },
-            &["corrupt"],
-        ),
-    ];
     let all = [
         "given_up",
         "unanswered",
@@ -178,15 +183,15 @@ fn each_fault_of_a_server_is_found_out_in_a_counter_of_its_own() {
         "unasked",
         "refused",
     ];
-    for (what, load, script, expected) in table {
-        let (_running, at) = scripted(script);
+    for (what, load, script, expected) in FAULTS {
+        let (_running, at) = scripted(*script);
         let line = format!(
-            "echo ws://{at}/ --connections 4 --shards 1 {load} --warm-up 0 --duration 800ms --drain-timeout 2s \
+            "echo ws://{at}/ --connections 4 --shards 1 {load} --warm-up 0 --drain-timeout 4s \
              --allow-limited --no-progress"
         );
         let (report, said) = report(&line, if expected.is_empty() { 0 } else { 3 });
         let found: Vec<&str> = all.into_iter().filter(|name| count(&report, name) > 0).collect();
-        assert_eq!(found, expected, "{what}\n{said}");
+        assert_eq!(found, *expected, "{what}\n{said}");
     }
 }
 

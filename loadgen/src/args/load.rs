@@ -1,11 +1,14 @@
 //! What workloads that send messages have in common.
 
 use super::KindChoice;
+use crate::clock;
+use crate::failure::Failure;
 use crate::load::size::SizeChoice;
 use crate::units::time;
 use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
+use wsring::Time;
 
 /// What messages look like.
 #[derive(Clone, Debug, Args)]
@@ -37,6 +40,10 @@ pub(crate) struct PhaseOptions {
     /// Rest between opening the connections and the first message.
     #[arg(long, value_name = "TIME", default_value = "200ms", value_parser = time)]
     pub(crate) settle: Duration,
+    /// Begin the load, with its warm-up, when the wall clock says so many seconds since 1970: several processes, on
+    /// several hosts, then begin together. `date +%s -d '20 seconds'` gives such a time.
+    #[arg(long, value_name = "SECONDS", value_parser = unix_seconds)]
+    pub(crate) start_at: Option<f64>,
     /// Load before measuring begins.
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time)]
     pub(crate) warm_up: Duration,
@@ -66,6 +73,22 @@ pub(crate) struct HealthOptions {
 }
 
 impl PhaseOptions {
+    /// When the load begins: after a rest, or at the time that was named.
+    ///
+    /// # Errors
+    /// The caller's fault: that time has passed before all connections were open.
+    pub(crate) fn begin(&self) -> Result<Time, Failure> {
+        let rested = clock::now().after(self.settle);
+        match self.start_at.map(clock::at_unix) {
+            None => Ok(rested),
+            Some(begin) if begin >= rested => Ok(begin),
+            Some(begin) => Err(Failure::Usage(format!(
+                "--start-at comes {:.1} s before all connections are open and have rested: name a later time",
+                rested.since(begin).as_secs_f64()
+            ))),
+        }
+    }
+
     /// How long to measure: as asked for, or as a preset has it, or ten seconds.
     pub(crate) fn duration(&self, preset: Option<Duration>) -> Duration {
         self.duration.or(preset).unwrap_or(Duration::from_secs(10))
@@ -78,6 +101,14 @@ pub(crate) fn positive(text: &str) -> Result<Duration, String> {
         Duration::ZERO => Err("it has to be more than 0".into()),
         time => Ok(time),
     }
+}
+
+/// Seconds since 1970, fractions too.
+fn unix_seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse::<f64>().ok().filter(|seconds| (0.0..=1e11).contains(seconds));
+    seconds.ok_or_else(|| {
+        format!("{text:?} is no time; write it as seconds since 1970, which `date +%s` prints")
+    })
 }
 
 /// A rate, as in `1000`, `0.5`, `20k` or `1.5M`.
@@ -103,6 +134,11 @@ mod tests {
         for text in ["", "0", "-1", "k", "nan", "inf", "5G", "1e12"] {
             assert!(rate(text).is_err(), "{text}");
         }
+        assert!(
+            unix_seconds("1764042000.5").is_ok()
+                && unix_seconds("-1").is_err()
+                && unix_seconds("noon").is_err()
+        );
         assert!(positive("0").is_err() && positive("5ms").is_ok());
     }
 }

@@ -75,7 +75,7 @@ mod tests {
             "wsload echo ws://localhost --connections 0",
             "wsload idle ws://localhost --rate 0",
             "wsload idle ws://localhost --sources 0",
-            "wsload fanout ws://localhost",
+            "wsload fanout ws://localhost --publish command",
         ];
         for line in table {
             assert!(Arguments::try_parse_from(line.split(' ')).is_err(), "{line}");

@@ -35,7 +35,7 @@ pub(crate) fn run(options: &EchoOptions) -> Result<Report, Failure> {
     let mut report = report::start("echo", &options.common.url, SEED);
     let model = options.model();
     let crew = open(options, model)?;
-    let begin = clock::now().after(options.phases.settle);
+    let begin = options.phases.begin()?;
     let mut progress = Progress::new(options.common.output.no_progress);
     let outcome = crew.load(model, &times(options), begin, SEED, &mut progress)?;
     drop(progress);

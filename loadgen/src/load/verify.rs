@@ -9,7 +9,7 @@
 //!   it had been given up     late
 //!   it was answered before   duplicate
 //!   its content is damaged   corrupt; when its name can be read, it is taken for the answer to that message
-//!   it was never sent        unasked
+//!   it was never sent, or resembles nothing that is due: unasked
 //! ```
 
 use super::message::{Messages, Name};
@@ -18,6 +18,9 @@ use wsring::{Kind, Time};
 
 /// Messages without a name are looked for among so many that are due, and so many that were answered.
 const SEARCHED: u32 = 64;
+
+/// Of messages up to this length nothing may be left when they are damaged.
+const SHORT: usize = 8;
 
 /// One message on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,9 +42,9 @@ pub(crate) enum Arrival {
     Late(Flight),
     /// A second answer.
     Duplicate,
-    /// Something that looks like no message that was sent.
+    /// Something that is much like a message on its way, and is not it.
     Corrupt,
-    /// Something whole that this connection has not sent.
+    /// Something whole that this connection has not sent, or something of another kind altogether.
     Unasked,
 }
 
@@ -147,11 +150,8 @@ impl Pipe {
             // Its content is damaged: it was the answer to that message, if that was sent.
             (true, false) if self.settle(name.sequence).is_some() => Arrival::Corrupt,
             (false, true) => Arrival::Unasked,
-            // Not even its name can be trusted: most likely it was the one that was due.
-            _ => {
-                self.settle(self.due);
-                Arrival::Corrupt
-            }
+            // Not even its name can be trusted.
+            _ => self.stranger(messages, payload),
         }
     }
 
@@ -179,10 +179,16 @@ impl Pipe {
         if behind.into_iter().any(|sequence| is(&sequence)) {
             return Arrival::Duplicate;
         }
-        match self.settle(self.due) {
-            Some(_) => Arrival::Corrupt,
-            None => Arrival::Unasked,
-        }
+        self.stranger(messages, payload)
+    }
+
+    /// What nothing says the name of: damaged, if it is much like what is due.
+    fn stranger(&mut self, messages: &Messages, payload: &[u8]) -> Arrival {
+        let mut due = Vec::new();
+        messages.write(self.name(self.due), &mut due);
+        let alike = due.iter().zip(payload).filter(|(due, found)| due == found).count();
+        let is_like_it = due.len() == payload.len() && (due.len() <= SHORT || alike * 2 >= due.len());
+        if is_like_it && self.settle(self.due).is_some() { Arrival::Corrupt } else { Arrival::Unasked }
     }
 
     /// Takes the message with this sequence from those on their way, with those before it overtaken; `None` when
@@ -319,9 +325,14 @@ mod tests {
         let whole = payload(&messages, 5, 0);
         assert_eq!(told(pipe.arrived(&messages, Kind::Text, &whole)), Is::Corrupt);
         assert_eq!(told(pipe.arrived(&messages, Kind::Binary, &payload(&messages, 5, 1)[..19])), Is::Corrupt);
-        assert_eq!(told(pipe.arrived(&messages, Kind::Binary, b"")), Is::Corrupt);
-        assert_eq!(pipe.waiting(), 0);
-        assert_eq!(told(pipe.arrived(&messages, Kind::Binary, b"")), Is::Unasked);
+        for stranger in ["", "twenty other letters", "many more letters than are in what was sent"] {
+            assert_eq!(
+                told(pipe.arrived(&messages, Kind::Binary, stranger.as_bytes())),
+                Is::Unasked,
+                "{stranger}"
+            );
+        }
+        assert_eq!(pipe.waiting(), 1);
         assert_eq!(told(pipe.arrived(&messages, Kind::Binary, &payload(&messages, 6, 1))), Is::Unasked);
     }
 

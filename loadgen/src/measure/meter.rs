@@ -65,13 +65,13 @@ counts! {
     duplicate,
     /// Answers to messages that a later one had overtaken.
     out_of_order,
-    /// Messages that look like none that was sent.
+    /// Messages that are like one that was sent, and are not it.
     corrupt,
     /// Messages that were given up, because their answer had not come in time.
     given_up,
     /// Answers to messages that had been given up.
     late,
-    /// Whole messages that were never sent, or on another connection.
+    /// Messages that were never sent, or on another connection.
     unasked,
     /// Messages without an answer at the end.
     unanswered,

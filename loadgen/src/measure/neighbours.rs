@@ -7,12 +7,15 @@ use super::cpu::Usage;
 use crate::model::{Evidence, Health};
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
 use wsring::ConnectOptions;
 
 /// Share of the time for which a thread may have waited for a core that it shares with the server.
 const WAITING_MAX: f64 = 0.05;
+/// No more than this is read beyond the lines that are of interest.
+const PAGE: usize = 4096;
 /// TCP_LISTEN in /proc/net/tcp.
 const LISTEN: &str = "0A";
 
@@ -45,11 +48,13 @@ fn listener(server: SocketAddr) -> Option<u32> {
     if !server.ip().is_loopback() {
         return None;
     }
-    let inodes: BTreeSet<String> = ["/proc/net/tcp", "/proc/net/tcp6"]
-        .iter()
-        .filter_map(|path| fs::read_to_string(path).ok())
-        .flat_map(|table| listeners(&table, server.port()))
-        .collect();
+    let table = |path: &str| {
+        let table = fs::File::open(path).ok()?;
+        let inodes = listeners(BufReader::with_capacity(PAGE, table), server.port());
+        (!inodes.is_empty()).then_some(inodes)
+    };
+    // A listener of the second may serve addresses of the first kind.
+    let inodes = table("/proc/net/tcp").or_else(|| table("/proc/net/tcp6"))?;
     let links: BTreeSet<String> = inodes.iter().map(|inode| format!("socket:[{inode}]")).collect();
     let has = |process: &fs::DirEntry| {
         let descriptors = fs::read_dir(process.path().join("fd")).into_iter().flatten().flatten();
@@ -57,7 +62,7 @@ fn listener(server: SocketAddr) -> Option<u32> {
         targets.any(|target| target.to_str().is_some_and(|target| links.contains(target)))
     };
     let processes = fs::read_dir("/proc").ok()?.flatten();
-    let mut processes = processes.filter(|process| !links.is_empty() && is_number(process) && has(process));
+    let mut processes = processes.filter(|process| is_number(process) && has(process));
     processes.next()?.file_name().to_str()?.parse().ok()
 }
 
@@ -65,15 +70,21 @@ fn is_number(entry: &fs::DirEntry) -> bool {
     entry.file_name().to_str().is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// Inodes of the sockets that listen on a port, of a table as in /proc/net/tcp.
-fn listeners(table: &str, port: u16) -> Vec<String> {
+/// Inodes of the sockets that listen on a port, of a table as in /proc/net/tcp. Those that listen come first there,
+/// and the others are not read: there may be a million of them, and the kernel takes seconds to write them down.
+fn listeners(table: impl BufRead, port: u16) -> Vec<String> {
     let port = format!(":{port:04X}");
-    let inode = |line: &str| {
+    let mut found = Vec::new();
+    for line in table.lines().skip(1).map_while(Result::ok) {
         let words: Vec<&str> = line.split_whitespace().collect();
-        let (local, state, inode) = (words.get(1)?, words.get(3)?, words.get(9)?);
-        (local.ends_with(&port) && *state == LISTEN).then(|| String::from(*inode))
-    };
-    table.lines().filter_map(inode).collect()
+        let (Some(local), Some(&LISTEN), Some(inode)) = (words.get(1), words.get(3), words.get(9)) else {
+            break;
+        };
+        if local.ends_with(&port) {
+            found.push(String::from(*inode));
+        }
+    }
+    found
 }
 
 /// Cores that those threads of a process may run on whose names begin so.
@@ -143,9 +154,10 @@ mod tests {
     fn tables_of_proc_are_read() {
         let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n\
              0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4242 1\n\
-             1: 0100007F:1F90 0100007F:9999 01 00000000:00000000 00:00000000 00000000     0        0 4243 1\n\
-             2: 0100007F:1F91 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4244 1\n";
-        assert_eq!(listeners(table, 8080), ["4242"]);
+             1: 0100007F:1F91 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4244 1\n\
+             2: 0100007F:1F90 0100007F:9999 01 00000000:00000000 00:00000000 00000000     0        0 4243 1\n";
+        assert_eq!(listeners(table.as_bytes(), 8080), ["4242"]);
+        assert_eq!(listeners(table.as_bytes(), 80), Vec::<String>::new());
         assert_eq!(list("0-2,8"), [0, 1, 2, 8]);
         assert_eq!(list(""), Vec::<usize>::new());
     }

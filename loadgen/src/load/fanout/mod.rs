@@ -75,7 +75,7 @@ pub(crate) fn run(options: &FanoutOptions) -> Result<Report, Failure> {
         move || Subscriber::new(member, audience)
     })?;
     let speakers = if options.publish == Way::Ws { open_speakers(options, &fleet)? } else { Vec::new() };
-    let times = times(options, origin);
+    let times = times(options, origin)?;
     let campaign = Arc::new(campaign(options, stamp(), &times));
     publish(options, &campaign, target, speakers, &fleet);
     let (tally, strain) = watch(options, &fleet, &campaign, &audience.desk, &times, opening)?;
@@ -106,11 +106,11 @@ fn check(options: &FanoutOptions) -> Result<Option<HttpTarget>, Failure> {
     }
 }
 
-fn times(options: &FanoutOptions, origin: Time) -> Times {
-    let begin = clock::now().after(options.phases.settle);
+fn times(options: &FanoutOptions, origin: Time) -> Result<Times, Failure> {
+    let begin = options.phases.begin()?;
     let start = begin.after(options.phases.warm_up);
     let end = start.after(options.phases.duration(None));
-    Times { origin, begin, start, end, drained: end.after(options.phases.drain_timeout) }
+    Ok(Times { origin, begin, start, end, drained: end.after(options.phases.drain_timeout) })
 }
 
 fn campaign(options: &FanoutOptions, stamps: Stamps, times: &Times) -> Campaign {
