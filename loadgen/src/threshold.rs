@@ -316,7 +316,7 @@ fn bound_of(metric: &Metric, text: &str) -> Result<f64, String> {
     let number: f64 = number.parse().map_err(|_| format!("{text:?} is no number"))?;
     let factor = match (metric, unit.trim()) {
         (Metric::Latency { .. }, "ns") => 1.0,
-        (Metric::Latency { .. }, "us" | "µs") => 1e3,
+        (Metric::Latency { .. }, "us" | "\u{b5}s") => 1e3,
         (Metric::Latency { .. }, "ms") => 1e6,
         (Metric::Latency { .. }, "s") => 1e9,
         (Metric::Latency { .. }, "m") => 60e9,
