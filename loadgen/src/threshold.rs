@@ -79,9 +79,9 @@ pub(crate) enum Relation {
     Equal,
 }
 
-/// Counts of messages that went wrong; each message is in one of them at most.
-pub(crate) const FAULTS: [&str; 6] =
-    ["unanswered", "corrupt", "duplicate", "out_of_order", "unasked", "refused"];
+/// Counts of messages or deliveries that went wrong; each is in one of them at most.
+pub(crate) const FAULTS: [&str; 8] =
+    ["unanswered", "missed", "corrupt", "duplicate", "out_of_order", "unasked", "refused", "blocked"];
 
 impl Threshold {
     /// What a report has to say about it. What was not measured is not met.
@@ -167,11 +167,13 @@ impl Part {
     }
 }
 
-/// Faults of messages and failures of connections, of messages sent and connections asked for.
+/// Faults of messages and failures of connections, of messages sent (or deliveries that were due) and connections
+/// asked for.
 fn error_rate(report: &Report) -> Option<f64> {
     let faults: u64 = FAULTS.iter().map(|name| report.count(name)).sum();
     let failures: u64 = report.errors.values().sum();
-    let all = report.count("sent") + report.opening.asked;
+    let due = report.count("sent").max(report.count("answered") + report.count("missed"));
+    let all = due + report.opening.asked;
     (all > 0).then(|| (faults + failures) as f64 / all as f64)
 }
 
@@ -314,7 +316,7 @@ fn bound_of(metric: &Metric, text: &str) -> Result<f64, String> {
     let number: f64 = number.parse().map_err(|_| format!("{text:?} is no number"))?;
     let factor = match (metric, unit.trim()) {
         (Metric::Latency { .. }, "ns") => 1.0,
-        (Metric::Latency { .. }, "us" | "µs") => 1e3,
+        (Metric::Latency { .. }, "us" | "\u{b5}s") => 1e3,
         (Metric::Latency { .. }, "ms") => 1e6,
         (Metric::Latency { .. }, "s") => 1e9,
         (Metric::Latency { .. }, "m") => 60e9,

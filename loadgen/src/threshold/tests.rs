@@ -124,3 +124,14 @@ fn times_have_three_digits() {
         assert_eq!(Nanos(value).to_string(), text);
     }
 }
+
+#[test]
+fn the_error_rate_of_a_fan_out_is_that_of_its_deliveries() {
+    let mut report = report();
+    report.counts =
+        [("sent", 10), ("answered", 9890), ("missed", 10)].map(|(name, count)| (name.into(), count)).into();
+    assert_eq!(
+        "error_rate<1%".parse::<Threshold>().unwrap().check(&report).measured.as_deref(),
+        Some("0.200 %")
+    );
+}
