@@ -138,6 +138,24 @@ fn a_server_that_lets_nobody_in_any_more_has_had_too_much() {
 }
 
 #[test]
+fn what_cannot_be_asked_for_is_the_generators_limit() {
+    let options = options(&format!("{QUICK} --within 0 ws://127.0.0.1:1/"));
+    let mut server = |command: &Command| {
+        let Command::Echo(options) = command else { panic!("{command:?}") };
+        if options.connections() <= 700 {
+            return Ok(run_of(5000, 1));
+        }
+        Err(Failure::Usage("there are not enough ports".into()))
+    };
+    let report = run(&options, &mut server).expect("it runs");
+    assert_eq!(report.verdict.exit_code(), 4, "{:?}", report.reasons);
+    assert!(
+        report.sections[0].facts[0].value
+            == Value::from("at least 700 connections; the generator can do no more")
+    );
+}
+
+#[test]
 fn mistakes_are_told_before_a_trial() {
     let table = [
         ("--from 10 --most 5 ws://127.0.0.1:1/", "--from 10 is more than --most 5"),
