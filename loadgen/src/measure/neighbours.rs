@@ -7,6 +7,7 @@ use super::cpu::Usage;
 use crate::model::{Evidence, Health};
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
 use wsring::ConnectOptions;
@@ -47,8 +48,8 @@ fn listener(server: SocketAddr) -> Option<u32> {
     }
     let inodes: BTreeSet<String> = ["/proc/net/tcp", "/proc/net/tcp6"]
         .iter()
-        .filter_map(|path| fs::read_to_string(path).ok())
-        .flat_map(|table| listeners(&table, server.port()))
+        .filter_map(|path| fs::File::open(path).ok())
+        .flat_map(|table| listeners(BufReader::new(table), server.port()))
         .collect();
     let links: BTreeSet<String> = inodes.iter().map(|inode| format!("socket:[{inode}]")).collect();
     let has = |process: &fs::DirEntry| {
@@ -65,15 +66,16 @@ fn is_number(entry: &fs::DirEntry) -> bool {
     entry.file_name().to_str().is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// Inodes of the sockets that listen on a port, of a table as in /proc/net/tcp.
-fn listeners(table: &str, port: u16) -> Vec<String> {
+/// Inodes of the sockets that listen on a port, of a table as in /proc/net/tcp. The kernel lists all that listen
+/// first, and makes the list while it is read: what comes after them may be a million connections.
+fn listeners(table: impl BufRead, port: u16) -> Vec<String> {
     let port = format!(":{port:04X}");
     let inode = |line: &str| {
         let words: Vec<&str> = line.split_whitespace().collect();
         let (local, state, inode) = (words.get(1)?, words.get(3)?, words.get(9)?);
-        (local.ends_with(&port) && *state == LISTEN).then(|| String::from(*inode))
+        (*state == LISTEN).then(|| local.ends_with(&port).then(|| String::from(*inode)))
     };
-    table.lines().filter_map(inode).collect()
+    table.lines().skip(1).map_while(Result::ok).map_while(|line| inode(&line)).flatten().collect()
 }
 
 /// Cores that those threads of a process may run on whose names begin so.
@@ -143,9 +145,9 @@ mod tests {
     fn tables_of_proc_are_read() {
         let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n\
              0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4242 1\n\
-             1: 0100007F:1F90 0100007F:9999 01 00000000:00000000 00:00000000 00000000     0        0 4243 1\n\
-             2: 0100007F:1F91 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4244 1\n";
-        assert_eq!(listeners(table, 8080), ["4242"]);
+             1: 0100007F:1F91 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4244 1\n\
+             2: 0100007F:1F90 0100007F:9999 01 00000000:00000000 00:00000000 00000000     0        0 4243 1\n";
+        assert_eq!(listeners(table.as_bytes(), 8080), ["4242"]);
         assert_eq!(list("0-2,8"), [0, 1, 2, 8]);
         assert_eq!(list(""), Vec::<usize>::new());
     }
