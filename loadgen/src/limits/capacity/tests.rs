@@ -162,8 +162,8 @@ fn mistakes_are_told_before_a_trial() {
         ("ws://127.0.0.1:1/ --hold 3s", "--hold"),
         ("ws://127.0.0.1:1/ --duration 3s", "--duration"),
         ("ws://127.0.0.1:1/ --connections 3", "--connections"),
-        ("ws://127.0.0.1:1/ --json -", "before the URL"),
-        ("ws://127.0.0.1:1/ --threshold p99<1s", "before the URL"),
+        ("ws://127.0.0.1:1/ --shards 1 --json -", "before the URL"),
+        ("ws://127.0.0.1:1/ --shards 1 --threshold p99<1s", "before the URL"),
     ];
     for (line, text) in table {
         let mut never = |command: &Command| panic!("{command:?}");
