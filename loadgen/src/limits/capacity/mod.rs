@@ -73,20 +73,23 @@ fn report(options: &CapacityOptions, found: &Found<Stop>, mut rounds: Vec<Round>
 /// What the search has found, for the exit code.
 fn verdict(options: &CapacityOptions, found: &Found<Stop>) -> (Verdict, Vec<String>) {
     let unit = options.of.way().unit;
-    match found.answer {
-        Answer::Below { missed } => {
-            (Verdict::NotMet, vec![format!("{missed} {unit}, the first load, was missed already: give a smaller --from")])
-        }
-        Answer::Generator { failed, .. } => {
-            (Verdict::Invalid, vec![format!("the generator could not put on {failed} {unit}: the server may hold more")])
-        }
-        Answer::Unknown => (Verdict::NotMet, vec!["there was no trial: give a longer --max-time".into()]),
-        _ if found.is_confirmed => (Verdict::Met, Vec::new()),
+    let (verdict, reason) = match found.answer {
+        Answer::Below { missed } => (
+            Verdict::NotMet,
+            format!("{missed} {unit}, the first load, was missed already: give a smaller --from"),
+        ),
+        Answer::Generator { failed, .. } => (
+            Verdict::Invalid,
+            format!("the generator could not put on {failed} {unit}: the server may hold more"),
+        ),
+        Answer::Unknown => (Verdict::NotMet, "there was no trial: give a longer --max-time".into()),
+        _ if found.is_confirmed => return (Verdict::Met, Vec::new()),
         _ => (
             Verdict::NotMet,
-            vec!["the search ended before the answer was as close as asked for and confirmed: give a longer --max-time".into()],
+            "the answer is not as close as asked for, or not confirmed: give a longer --max-time".into(),
         ),
-    }
+    };
+    (verdict, vec![reason])
 }
 
 impl Answer {

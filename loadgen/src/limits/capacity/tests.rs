@@ -138,14 +138,32 @@ fn a_server_that_lets_nobody_in_any_more_has_had_too_much() {
 }
 
 #[test]
+fn what_cannot_be_asked_for_is_the_generators_limit() {
+    let options = options(&format!("{QUICK} --within 0 ws://127.0.0.1:1/"));
+    let mut server = |command: &Command| {
+        let Command::Echo(options) = command else { panic!("{command:?}") };
+        if options.connections() <= 700 {
+            return Ok(run_of(5000, 1));
+        }
+        Err(Failure::Usage("there are not enough ports".into()))
+    };
+    let report = run(&options, &mut server).expect("it runs");
+    assert_eq!(report.verdict.exit_code(), 4, "{:?}", report.reasons);
+    assert!(
+        report.sections[0].facts[0].value
+            == Value::from("at least 700 connections; the generator can do no more")
+    );
+}
+
+#[test]
 fn mistakes_are_told_before_a_trial() {
     let table = [
         ("--from 10 --most 5 ws://127.0.0.1:1/", "--from 10 is more than --most 5"),
         ("ws://127.0.0.1:1/ --hold 3s", "--hold"),
         ("ws://127.0.0.1:1/ --duration 3s", "--duration"),
         ("ws://127.0.0.1:1/ --connections 3", "--connections"),
-        ("ws://127.0.0.1:1/ --json -", "before the URL"),
-        ("ws://127.0.0.1:1/ --threshold p99<1s", "before the URL"),
+        ("ws://127.0.0.1:1/ --shards 1 --json -", "before the URL"),
+        ("ws://127.0.0.1:1/ --shards 1 --threshold p99<1s", "before the URL"),
     ];
     for (line, text) in table {
         let mut never = |command: &Command| panic!("{command:?}");

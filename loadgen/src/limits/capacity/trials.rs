@@ -89,6 +89,8 @@ impl Trial for Trials<'_> {
             Err(failure @ Failure::Open { .. }) if !self.rounds.is_empty() => {
                 (Outcome::Missed, failure.to_string(), None)
             }
+            // And what cannot be asked for at all, of ports or descriptors, says nothing about the server.
+            Err(failure) if !self.rounds.is_empty() => (Outcome::Generator, failure.to_string(), None),
             Err(failure) => return Err(Stop::Failure(failure)),
         };
         self.longest = self.longest.max(began.elapsed());

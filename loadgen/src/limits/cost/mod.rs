@@ -56,10 +56,11 @@ impl Watch {
     fn start(options: &ServerOptions) -> Result<Option<Self>, Failure> {
         let Some((subject, who)) = subject(&Host::this(), options)? else { return Ok(None) };
         let (stop, stopped) = channel::<()>();
+        let host = Host::this();
+        // Before the run begins, however long that takes.
+        let mut account =
+            Account::begin(who, subject.read(&host, Look::Close).unwrap_or_default(), unix_seconds());
         let thread = std::thread::spawn(move || {
-            let host = Host::this();
-            let mut account =
-                Account::begin(who, subject.read(&host, Look::Close).unwrap_or_default(), unix_seconds());
             while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(EVERY) {
                 account.note(unix_seconds(), subject.read(&host, Look::Quick));
             }

@@ -43,16 +43,15 @@ fn ports(host: &Host, asked: &Asked) -> Check {
     const NAME: &str = "net.ipv4.ip_local_port_range";
     let Some((first, last, ports)) = range(host) else { return Check::or_unknown(NAME, None) };
     let connections = asked.connections;
-    // The kernel tries the ports of one parity first, and all of those before it turns to the others.
-    let (sources, quick) = (connections.div_ceil(ports), connections.div_ceil((ports / 2).max(1)));
+    let sources = connections.div_ceil(ports);
     let widen = set(NAME, "1024 65535");
     let check = Check::new(NAME, format!("{first} {last}: {ports} ports for each source address"));
     if asked.has_loopback_sources() {
         return check.needs(
-            format!("{sources} source addresses, {quick} to connect quickly"),
+            format!("{sources} source addresses"),
             format!(
-                "{connections} connections / {ports} ports, and half of them while the kernel finds free ones at \
-                 once; all of 127.0.0.0/8 is there with no set-up (--sources {quick})"
+                "{connections} connections / {ports} ports; all of 127.0.0.0/8 is there with no set-up, and connections \
+                 to it spread over it by themselves"
             ),
         );
     }
