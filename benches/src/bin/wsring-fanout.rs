@@ -2,7 +2,10 @@
 
 use clap::Parser;
 use std::cell::RefCell;
-use wsring::{Closed, Conn, ConnectionId, DeflateOptions, Handler, Message, Remote, Server, Settings, Topic};
+use wsring::{
+    Closed, Conn, ConnectionId, DeflateOptions, Handler, Message, Remote, Server, Settings, SharedDeflate,
+    Topic,
+};
 
 /// One topic, published to over one path and subscribed to over another.
 #[derive(Parser)]
