@@ -110,7 +110,11 @@ fn connect_takes_openings_apart() {
             (Some(40), 0),
             "{text}"
         );
-        assert_eq!((count(&report, "lost"), count(&report, &format!("ended_by_{how}"))), (0, 40), "{text}");
+        assert_eq!(
+            (count(&report, "connections_lost"), count(&report, &format!("ended_by_{how}"))),
+            (0, 40),
+            "{text}"
+        );
         let in_order = if how == "ws" { 40 } else { 0 };
         assert_eq!(report["closing"]["in_order"].as_u64(), Some(in_order), "{text}");
     }
@@ -170,7 +174,8 @@ fn connect_tells_of_lost_syns() {
             }
         }
     });
-    let (report, text) = report(&format!("connect ws://{at}/ -c 12 --storm --close rst"), 0);
+    let (report, text) =
+        report(&format!("connect ws://{at}/ -c 12 --storm --close rst --connect-timeout 40s"), 0);
     assert!(count(&report, "syn_retries") > 0, "{text}");
     assert!(text.contains("ListenOverflows has risen"), "{text}");
 }
@@ -204,7 +209,7 @@ fn idle_finds_those_that_do_not_answer() {
     assert!(text.contains("3 connections did not echo their message"), "{text}");
     let line = format!("idle ws://{at}/ -c 3 --hold 3s --ping-interval 100ms --pong-timeout 100ms");
     let (report, text) = report(&line, 3);
-    assert_eq!(count(&report, "lost"), 3, "{text}");
+    assert_eq!(count(&report, "connections_lost"), 3, "{text}");
 }
 
 #[test]
@@ -215,7 +220,7 @@ fn slow_readers_are_told_apart() {
     );
     let (report, text) = report(&line, 0);
     // Cut off: a Close that nobody reads, and then a reset.
-    assert_eq!((count(&report, "slow_ended"), count(&report, "lost")), (4, 0), "{text}");
+    assert_eq!((count(&report, "slow_ended"), count(&report, "connections_lost")), (4, 0), "{text}");
     assert_eq!((samples(&report, "eviction"), samples(&report, "ping_at_end")), (4, 4), "{text}");
     assert!(text.contains("Slow readers"), "{text}");
 }
@@ -255,7 +260,7 @@ fn churn_ends_each_as_it_is_told_to() {
 fn churn_tells_what_the_server_ended() {
     let (_running, at) = server();
     let (report, text) = report(&format!("churn ws://{at}/bye --rate 50 --duration 100ms --lifetime 1s"), 3);
-    assert_eq!((count(&report, "ended_by_ws"), count(&report, "lost")), (0, 5), "{text}");
+    assert_eq!((count(&report, "ended_by_ws"), count(&report, "connections_lost")), (0, 5), "{text}");
     assert!(text.contains("by the server: closed with 1013: full"), "{text}");
 }
 
@@ -270,7 +275,7 @@ fn a_storm_recovers() {
         let line = format!("storm ws://{at}/echo -c 40 --shards 2 --close {how} --settle 50ms {more}");
         let (report, text) = report(&line, 0);
         assert_eq!((count(&report, "dropped"), count(&report, "not_recovered")), (dropped, 0), "{text}");
-        assert_eq!((samples(&report, "open"), count(&report, "lost")), (dropped, 0), "{text}");
+        assert_eq!((samples(&report, "open"), count(&report, "connections_lost")), (dropped, 0), "{text}");
         let rows = section(&report, "storm")["rows"].to_string();
         assert!(!rows.contains("null"), "each round has recovered: {rows}");
     }
