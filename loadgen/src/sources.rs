@@ -274,7 +274,8 @@ mod tests {
 
     #[test]
     fn ranges_are_read() {
-        let table: [(&str, Option<(&str, &str, u64)>); 13] = [
+        type Read = Option<(&'static str, &'static str, u64)>;
+        let table: [(&str, Read); 13] = [
             ("10.0.0.5", Some(("10.0.0.5", "10.0.0.5", 1))),
             ("10.0.0.5-10.0.0.20", Some(("10.0.0.5", "10.0.0.20", 16))),
             ("10.0.0.0/28", Some(("10.0.0.1", "10.0.0.14", 14))),
@@ -342,7 +343,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_is_refused() {
-        let table: [(&[&str], Option<u32>, &str, u64, &str); 6] = [
+        type Case = (&'static [&'static str], Option<u32>, &'static str, u64, &'static str);
+        let table: [Case; 6] = [
             (&["10.0.0.1"], None, "[::1]:80", 1, "another family"),
             (&["10.0.0.1"], Some(2), "192.0.2.1:80", 1, "there are 1 source addresses"),
             (&["10.0.0.1"], None, "192.0.2.1:80", 28_233, "need 2 source addresses"),
