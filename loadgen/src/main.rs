@@ -25,7 +25,6 @@ mod fleet;
 mod limits;
 mod load;
 mod measure;
-#[allow(dead_code, unused_imports, reason = "workloads move to this model one by one")]
 mod model;
 mod pace;
 mod probe;
@@ -33,7 +32,6 @@ mod report;
 mod sources;
 mod target;
 mod template;
-#[allow(dead_code, reason = "workloads begin to use it one by one")]
 mod threshold;
 mod units;
 

@@ -18,12 +18,12 @@ mod latency;
 mod result;
 mod section;
 
-pub(crate) use latency::{Latency, PERCENTILES, decode, encode, percentile, percentile_name};
+pub(crate) use latency::{Latency, decode, encode, percentile, percentile_name};
 pub(crate) use result::{
     Calibration, CostPoint, Evidence, Half, Health, Interval, Rates, ServerCost, Steady, ThresholdResult,
     Verdict,
 };
-pub(crate) use section::{Curve, Fact, Line, Section, Value};
+pub(crate) use section::{Curve, Line, Section, Value};
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -30,7 +30,6 @@ mod html;
 mod markdown;
 pub(crate) mod merge;
 mod plot;
-#[allow(dead_code, reason = "workloads begin to use it one by one")]
 mod progress;
 mod random;
 mod read;

@@ -167,7 +167,7 @@ fn connect_tells_of_lost_syns() {
                 let mut request = [0; 2048];
                 let read = stream.read(&mut request).unwrap_or(0);
                 answer(&mut stream, &request[..read]);
-                thread::sleep(Duration::from_secs(10));
+                thread::sleep(Duration::from_secs(120));
             });
             if number == 0 {
                 thread::sleep(Duration::from_millis(500));

@@ -3,6 +3,9 @@
 use crate::model::Section;
 use std::fs;
 
+/// Fewer are not told apart from what a process needs anyhow.
+const CONNECTIONS_MIN: u64 = 1000;
+
 /// Memory at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Memory {
@@ -27,21 +30,18 @@ impl Memory {
         }
     }
 
-    /// Says it in all and for each connection.
+    /// Says it in all, and for each connection where they are so many that nothing else weighs much.
     pub(crate) fn facts(&self, section: Section, connections: u64) -> Section {
-        if connections == 0 {
-            return section;
-        }
-        let each = |bytes: u64| bytes as f64 / connections as f64;
-        section
-            .fact("memory of this process", self.process, "B")
-            .fact("for each connection", each(self.process), "B")
-            .fact("slab memory of the kernel, all programs", self.slab, "B")
-            .fact(
-                "for each connection (both ends, where the server is on this machine)",
-                each(self.slab),
-                "B",
-            )
+        let shared = |section: Section, what: &str, bytes: u64| {
+            if connections < CONNECTIONS_MIN {
+                return section;
+            }
+            section.fact(what, bytes as f64 / connections as f64, "B")
+        };
+        let section = section.fact("memory of this process", self.process, "B");
+        let section = shared(section, "for each connection", self.process);
+        let section = section.fact("slab memory of the kernel, all programs", self.slab, "B");
+        shared(section, "for each connection (both ends, where the server is on this machine)", self.slab)
     }
 }
 

@@ -82,15 +82,6 @@ impl Progress {
             moment.phase.clone_into(&mut self.phase);
         }
     }
-
-    /// Says something that stays.
-    pub(crate) fn note(&mut self, text: &str) {
-        let clear = if self.way == Way::Rewritten { CLEAR } else { "" };
-        let _ = match self.way {
-            Way::Silent => Ok(()),
-            _ => writeln!(self.out, "{clear}wsload: {text}"),
-        };
-    }
 }
 
 impl Drop for Progress {
@@ -145,7 +136,6 @@ mod tests {
         for phase in phases {
             progress.show(&Moment { phase, ..Moment::default() });
         }
-        progress.note("done");
         drop(progress);
         String::from_utf8(screen.0.lock().unwrap().clone()).unwrap()
     }
@@ -156,12 +146,12 @@ mod tests {
         let nothing = "0 errors, 0 connections";
         assert_eq!(
             written(Way::Kept, &phases),
-            format!("wsload: connect, {nothing}\nwsload: measure, {nothing}\nwsload: done\n")
+            format!("wsload: connect, {nothing}\nwsload: measure, {nothing}\n")
         );
         assert_eq!(written(Way::Silent, &phases), "");
         let screen = written(Way::Rewritten, &phases);
         assert_eq!(screen.matches(REWRITE).count(), 4);
-        assert!(screen.ends_with(&format!("{CLEAR}wsload: done\n{CLEAR}")), "{screen:?}");
+        assert!(screen.ends_with(CLEAR), "{screen:?}");
     }
 
     #[test]

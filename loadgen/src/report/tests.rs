@@ -3,7 +3,7 @@
 //! Those files are written anew with `WSLOAD_WRITE_FIXTURES=1 cargo test -p wsload report`; look at what changed.
 
 use super::*;
-use crate::model::Latency;
+use crate::model::{Latency, decode};
 use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 use std::collections::BTreeSet;
 use std::env;
@@ -20,9 +20,21 @@ pub(super) fn check(name: &str, text: &str) {
     }
     let expected = fs::read_to_string(&path).unwrap();
     for (number, (found, expected)) in text.lines().zip(expected.lines()).enumerate() {
-        assert_eq!(found, expected, "{name}, line {}", number + 1);
+        assert!(same(found, expected), "{name}, line {}: {found} is not {expected}", number + 1);
     }
     assert_eq!(text.lines().count(), expected.lines().count(), "lines of {name}");
+}
+
+/// Histograms are compressed, by a library that may be another one tomorrow: what counts is what is in them.
+fn same(line: &str, other: &str) -> bool {
+    let histogram = |line: &str| {
+        let (_, text) = line.split_once("\"histogram\": \"")?;
+        decode(text.trim_end_matches(',').trim_end_matches('"')).ok()
+    };
+    match (histogram(line), histogram(other)) {
+        (Some(one), Some(other)) => one == other,
+        _ => line == other,
+    }
 }
 
 #[test]
@@ -38,10 +50,7 @@ fn every_form_is_as_it_was() {
 
 #[test]
 fn a_report_comes_back_from_its_file() {
-    assert!(
-        read::file(&path("echo.json")).unwrap() == fixture::report(),
-        "write the fixtures anew, and compare"
-    );
+    check("echo.json", &(json(&read::file(&path("echo.json")).unwrap()) + "\n"));
 }
 
 #[test]
@@ -78,7 +87,7 @@ fn an_interval_log_is_read_back_by_the_library_of_that_format() {
         match entry.unwrap() {
             LogEntry::Interval(interval) => {
                 let tag = interval.tag().unwrap().as_str().to_owned();
-                let histogram = crate::model::decode(interval.encoded_histogram()).unwrap();
+                let histogram = decode(interval.encoded_histogram()).unwrap();
                 // In milliseconds, to three decimals.
                 assert!((interval.max() - histogram.max() as f64 / 1e6).abs() < 0.001, "{}", interval.max());
                 if tag == "response" {
