@@ -156,7 +156,8 @@ fn count(asked: Option<u32>, available: u64, connections: u64, ports: Ports) -> 
     let count = asked.map_or_else(|| comfortable.clamp(1, available), u64::from);
     if count > available {
         return Err(Failure::Usage(format!(
-            "--sources {count}: there are {available} source addresses; see --source"
+            "--sources {count} is more than there are to connect from, {available}: name them with --source; only towards \
+             127.0.0.0/8 there are as many as it takes"
         )));
     }
     if count < least {
@@ -346,7 +347,7 @@ mod tests {
         type Case = (&'static [&'static str], Option<u32>, &'static str, u64, &'static str);
         let table: [Case; 6] = [
             (&["10.0.0.1"], None, "[::1]:80", 1, "another family"),
-            (&["10.0.0.1"], Some(2), "192.0.2.1:80", 1, "there are 1 source addresses"),
+            (&["10.0.0.1"], Some(2), "192.0.2.1:80", 1, "more than there are to connect from, 1"),
             (&["10.0.0.1"], None, "192.0.2.1:80", 28_233, "need 2 source addresses"),
             (&["10.0.0.1-10.0.0.9"], Some(1), "192.0.2.1:80", 28_233, "need 2 source addresses"),
             (&[], Some(35), "127.0.0.1:80", 1_000_000, "need 36 source addresses"),

@@ -2,7 +2,6 @@
 
 mod support;
 
-use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -10,10 +9,10 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 use support::raw::{answer, faulty, listener};
-use support::{report, wsload};
+use support::{count, report, samples, section, wsload};
 use wsring::{CloseCode, Conn, Handler, Message, Response, Running, Server, Settings, SlowPeer};
 
-/// An echo, a flood, and servers that do one thing wrong.
+/// An echo, a flood, and faulty ones.
 fn server() -> (Running, SocketAddr) {
     let settings = Settings {
         shards: Some(1),
@@ -78,22 +77,6 @@ impl Handler for Bye {
     }
 
     fn message(&mut self, _: &mut Conn<'_>, _: Message<'_>) {}
-}
-
-fn count(report: &Value, name: &str) -> u64 {
-    report["counts"][name].as_u64().unwrap_or(0)
-}
-
-/// Samples of a latency.
-fn samples(report: &Value, name: &str) -> u64 {
-    let latencies = report["latencies"].as_array().expect("latencies");
-    let found = latencies.iter().find(|latency| latency["name"] == name);
-    found.and_then(|latency| latency["count"].as_u64()).unwrap_or(0)
-}
-
-fn section<'a>(report: &'a Value, name: &str) -> &'a Value {
-    let sections = report["sections"].as_array().expect("sections");
-    sections.iter().find(|section| section["name"] == name).unwrap_or(&Value::Null)
 }
 
 #[test]

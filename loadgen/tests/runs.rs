@@ -136,7 +136,7 @@ fn what_cannot_start_says_why() {
         (format!("idle wss://{at}/"), 2, "TLS"),
         (format!("idle http://{at}/"), 2, "ws://"),
         (format!("idle ws://{at}/echo --connections 1000000 --sources 2"), 2, "source addresses"),
-        ("idle ws://192.0.2.1/ --sources 2".into(), 2, "127.0.0.0/8"),
+        ("idle ws://192.0.2.1/ --sources 2".into(), 2, "name them with --source"),
         (format!("echo ws://{at}/echo --shards 0"), 2, "shards is 0"),
         (format!("echo ws://{at}/echo --kind json --size 10"), 2, "at least 35 bytes"),
         (format!("echo ws://{at}/echo --file /nonexistent"), 2, "--file /nonexistent"),

@@ -4,6 +4,7 @@
 
 pub(crate) mod raw;
 
+use serde_json::Value;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -20,7 +21,7 @@ pub(crate) fn wsload(line: &str) -> Output {
 }
 
 /// Calls `wsload` and reads its report; what it printed stands beside it.
-pub(crate) fn report(line: &str, code: i32) -> (serde_json::Value, String) {
+pub(crate) fn report(line: &str, code: i32) -> (Value, String) {
     let path = report_path();
     let output = wsload(&format!("{line} --json {}", path.display()));
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -28,6 +29,22 @@ pub(crate) fn report(line: &str, code: i32) -> (serde_json::Value, String) {
     let text = std::fs::read_to_string(&path).expect("the report was written");
     std::fs::remove_file(&path).expect("the report can be removed");
     (serde_json::from_str(&text).expect("it is JSON"), format!("{out}{err}"))
+}
+
+pub(crate) fn count(report: &Value, name: &str) -> u64 {
+    report["counts"][name].as_u64().unwrap_or(0)
+}
+
+/// Samples of a latency.
+pub(crate) fn samples(report: &Value, name: &str) -> u64 {
+    let latencies = report["latencies"].as_array().expect("latencies");
+    let found = latencies.iter().find(|latency| latency["name"] == name);
+    found.and_then(|latency| latency["count"].as_u64()).unwrap_or(0)
+}
+
+pub(crate) fn section<'a>(report: &'a Value, name: &str) -> &'a Value {
+    let sections = report["sections"].as_array().expect("sections");
+    sections.iter().find(|section| section["name"] == name).unwrap_or(&Value::Null)
 }
 
 /// A file of a test's own.
