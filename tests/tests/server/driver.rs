@@ -3,7 +3,8 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::mpsc::{Sender, channel};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 use wsring::{
     Again, Client, Conn, ConnectOptions, ConnectionId, Drain, Driver, Handler, Message, Time, Turn,
 };
@@ -123,7 +124,12 @@ fn a_driver_that_ends_or_panics_is_dropped_and_the_shard_goes_on() {
     let options = ConnectOptions::new(&server.url("/")).unwrap();
     client.connect(&options, Once(told)).unwrap();
     assert_eq!(heard.recv_timeout(PATIENCE).expect("it is answered"), b"still there");
-    assert!(client.observer().shards()[0].messages_received > 0);
+    // Figures are shown at the end of a turn.
+    let deadline = Instant::now() + PATIENCE;
+    while client.observer().shards()[0].messages_received == 0 {
+        assert!(Instant::now() < deadline, "the message is counted");
+        thread::sleep(Duration::from_millis(1));
+    }
     client.stop(Drain::default()).unwrap();
 }
 
