@@ -10,7 +10,7 @@ use crate::clock;
 use crate::failure::Failure;
 use crate::fleet::{Fleet, Member, Needs, ending};
 use crate::measure::kernel::Counters;
-use crate::measure::opening::{Openings, Underway};
+use crate::measure::opening::{Openings, Timed};
 use crate::model::{Load, Opening, Report, Section};
 use crate::report;
 use crate::target::TIME_WAIT;
@@ -49,10 +49,9 @@ struct Tally {
 /// One connection.
 struct Guest {
     member: Member,
-    shard: usize,
     board: Arc<Board>,
-    /// Until it is open.
-    underway: Option<Box<Underway>>,
+    /// Its opening.
+    timed: Timed,
     /// How this side has ended it.
     ended: Option<Ending>,
 }
@@ -98,8 +97,8 @@ fn come(options: &ChurnOptions, fleet: &Fleet<'_>, board: &Arc<Board>) -> Result
     let begin = clock::now();
     let make = |member: Member, shard| {
         let intended = if member.number == 0 { begin } else { begin.after(spacing(member.number, rate)) };
-        let underway = Some(Box::new(board.openings.begin(intended)));
-        let guest = Guest { member, shard, board: Arc::clone(board), underway, ended: None };
+        let timed = Timed::new(shard, Some(board.openings.begin(intended)));
+        let guest = Guest { member, timed, board: Arc::clone(board), ended: None };
         move || guest
     };
     fleet.open_first(&make)?;
@@ -192,9 +191,7 @@ impl Guest {
 impl Handler for Guest {
     fn open(&mut self, conn: &mut Conn<'_>) {
         self.member.joined();
-        if let Some(underway) = self.underway.take() {
-            underway.opened(self.shard);
-        }
+        self.timed.opened();
         if self.board.lifetime.is_zero() {
             self.end(conn);
         } else {
@@ -209,16 +206,12 @@ impl Handler for Guest {
     }
 
     fn connected(&mut self, steps: &Steps) {
-        if let Some(underway) = &mut self.underway {
-            underway.connected(steps);
-        }
+        self.timed.connected(steps);
     }
 
     fn failed(&mut self, failure: &OpenFailure) {
-        if self.member.failed(failure)
-            && let Some(underway) = &self.underway
-        {
-            underway.failed(self.shard);
+        if self.member.failed(failure) {
+            self.timed.failed();
         }
     }
 

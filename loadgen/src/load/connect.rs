@@ -11,7 +11,7 @@ use crate::clock;
 use crate::failure::Failure;
 use crate::fleet::{CLOSE_RATE, Fleet, Member, Needs};
 use crate::measure::kernel::Counters;
-use crate::measure::opening::{Openings, Underway};
+use crate::measure::opening::{Openings, Timed};
 use crate::model::{Evidence, Load, Opening, Phase, Report};
 use crate::pace::{Pace, wait_for};
 use crate::report;
@@ -30,9 +30,8 @@ const LAG_MIN: Duration = Duration::from_millis(10);
 /// One connection.
 struct Guest {
     member: Member,
-    shard: usize,
-    /// Until it is open.
-    underway: Option<Box<Underway>>,
+    /// Its opening.
+    timed: Timed,
     /// Set when this side ends all connections.
     leaving: Arc<AtomicBool>,
 }
@@ -85,8 +84,8 @@ fn open(
     let guest = |intended: Time| {
         let leaving = Arc::clone(leaving);
         move |member: Member, shard| {
-            let underway = Some(Box::new(openings.begin(intended)));
-            let guest = Guest { member, shard, underway, leaving: Arc::clone(&leaving) };
+            let timed = Timed::new(shard, Some(openings.begin(intended)));
+            let guest = Guest { member, timed, leaving: Arc::clone(&leaving) };
             move || guest
         }
     };
@@ -148,24 +147,18 @@ fn judge(report: &mut Report, options: &ConnectOptions) {
 impl Handler for Guest {
     fn open(&mut self, conn: &mut Conn<'_>) {
         self.member.opened(conn);
-        if let Some(underway) = self.underway.take() {
-            underway.opened(self.shard);
-        }
+        self.timed.opened();
     }
 
     fn message(&mut self, _: &mut Conn<'_>, _: Message<'_>) {}
 
     fn connected(&mut self, steps: &Steps) {
-        if let Some(underway) = &mut self.underway {
-            underway.connected(steps);
-        }
+        self.timed.connected(steps);
     }
 
     fn failed(&mut self, failure: &OpenFailure) {
-        if self.member.failed(failure)
-            && let Some(underway) = &self.underway
-        {
-            underway.failed(self.shard);
+        if self.member.failed(failure) {
+            self.timed.failed();
         }
     }
 

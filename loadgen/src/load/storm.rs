@@ -8,7 +8,7 @@ use crate::clock;
 use crate::failure::Failure;
 use crate::fleet::{Fleet, Member, Needs};
 use crate::measure::kernel::Counters;
-use crate::measure::opening::{Openings, Underway};
+use crate::measure::opening::{Openings, Timed};
 use crate::model::{Curve, Line, Load, Report, Section};
 use crate::report;
 use std::collections::HashMap;
@@ -34,11 +34,11 @@ struct Board {
 /// One connection.
 struct Guest {
     member: Member,
-    shard: usize,
     board: Arc<Board>,
     /// The round in which it has come.
     round: u32,
-    underway: Option<Box<Underway>>,
+    /// Its opening.
+    timed: Timed,
 }
 
 /// What came of a round.
@@ -66,7 +66,7 @@ pub(crate) fn run(options: &StormOptions) -> Result<Report, Failure> {
         Arc::new(Board { dropped, round: AtomicU32::new(0), openings: Openings::new(fleet.shards()) });
     let origin = clock::now();
     let opening = fleet.open_with(|member, shard| {
-        let guest = Guest { member, shard, board: Arc::clone(&board), round: 0, underway: None };
+        let guest = Guest { member, timed: Timed::new(shard, None), board: Arc::clone(&board), round: 0 };
         move || guest
     })?;
     let opened = clock::now();
@@ -157,9 +157,10 @@ impl Storm<'_> {
 
     fn reconnect(&self, drop: Time, begin: Time, due: &[(Time, u32)]) -> Result<Round, Failure> {
         let make = |member: Member, shard| {
-            let underway = Some(Box::new(self.board.openings.begin(self.intended(begin, member.number))));
+            let timed =
+                Timed::new(shard, Some(self.board.openings.begin(self.intended(begin, member.number))));
             let (board, round) = (Arc::clone(self.board), self.round);
-            let guest = Guest { member, shard, board, round, underway };
+            let guest = Guest { member, timed, board, round };
             move || guest
         };
         let (opened, failed) = (self.fleet.opened(), self.fleet.failed());
@@ -211,24 +212,18 @@ impl Watch {
 impl Handler for Guest {
     fn open(&mut self, conn: &mut Conn<'_>) {
         self.member.opened(conn);
-        if let Some(underway) = self.underway.take() {
-            underway.opened(self.shard);
-        }
+        self.timed.opened();
     }
 
     fn message(&mut self, _: &mut Conn<'_>, _: Message<'_>) {}
 
     fn connected(&mut self, steps: &Steps) {
-        if let Some(underway) = &mut self.underway {
-            underway.connected(steps);
-        }
+        self.timed.connected(steps);
     }
 
     fn failed(&mut self, failure: &OpenFailure) {
-        if self.member.failed(failure)
-            && let Some(underway) = &self.underway
-        {
-            underway.failed(self.shard);
+        if self.member.failed(failure) {
+            self.timed.failed();
         }
     }
 

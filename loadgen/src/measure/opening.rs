@@ -164,6 +164,41 @@ impl Underway {
     }
 }
 
+/// An opening whose steps are timed as long as it is under way: a handler hands its calls on to it.
+#[derive(Debug)]
+pub(crate) struct Timed {
+    shard: usize,
+    underway: Option<Box<Underway>>,
+}
+
+impl Timed {
+    /// One that begins on a shard; `None`: nobody wants to know how it goes.
+    pub(crate) fn new(shard: usize, underway: Option<Underway>) -> Self {
+        Self { shard, underway: underway.map(Box::new) }
+    }
+
+    /// TCP is there.
+    pub(crate) fn connected(&mut self, steps: &Steps) {
+        if let Some(underway) = &mut self.underway {
+            underway.connected(steps);
+        }
+    }
+
+    /// The WebSocket is open.
+    pub(crate) fn opened(&mut self) {
+        if let Some(underway) = self.underway.take() {
+            underway.opened(self.shard);
+        }
+    }
+
+    /// It has come to nothing.
+    pub(crate) fn failed(&self) {
+        if let Some(underway) = &self.underway {
+            underway.failed(self.shard);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
