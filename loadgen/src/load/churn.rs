@@ -191,7 +191,7 @@ impl Guest {
 
 impl Handler for Guest {
     fn open(&mut self, conn: &mut Conn<'_>) {
-        self.member.joined();
+        self.member.joined(conn);
         if let Some(underway) = self.underway.take() {
             underway.opened(self.shard);
         }
