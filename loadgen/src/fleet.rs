@@ -1,9 +1,11 @@
 //! All connections of a run: opened at a rate, counted, and ended together.
 //!
 //! ```text
-//!   roster   the account that all of them keep, and the place of each in it
+//!   roster        the account that all of them keep, and the place of each in it
+//!   compression   what they agreed on about it, and what came of that
 //! ```
 
+mod compression;
 mod roster;
 
 pub(crate) use roster::{Member, ending};
@@ -222,7 +224,14 @@ impl<'a> Fleet<'a> {
                 report.not_met(format!("{count} {what}"));
             }
         }
+        let (offered, observer, roster) =
+            (self.target.deflate(), self.client.observer(), Arc::clone(&self.roster));
+        let opened = self.opened();
         report.closing = self.close()?;
+        if let Some(offered) = offered {
+            // The last figures: those of a shard that has stopped.
+            compression::describe(offered, &lock(&roster.agreements), opened, &observer.shards(), report);
+        }
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use crate::template::{Data, Place, Template};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::SocketAddr;
 use std::time::Duration;
-use wsring::ConnectOptions;
+use wsring::{ConnectOptions, DeflateOptions};
 
 /// How long the kernel remembers a connection of which it has closed its end first (TIME_WAIT).
 pub(crate) const TIME_WAIT: Duration = Duration::from_secs(60);
@@ -22,6 +22,7 @@ pub(crate) struct Target {
     subprotocols: Vec<Template>,
     headers: Vec<(String, Template)>,
     receive_buffer_bytes: Option<u32>,
+    deflate: Option<DeflateOptions>,
     data: Data,
     /// What all openings have in common, where that is everything but the source.
     fixed: Option<ConnectOptions>,
@@ -53,6 +54,7 @@ impl Target {
             receive_buffer_bytes: options
                 .receive_buffer
                 .map(|bytes| u32::try_from(bytes).unwrap_or(u32::MAX)),
+            deflate: options.compression.offer(),
             data,
             fixed: None,
             random: RandomState::new(),
@@ -76,6 +78,11 @@ impl Target {
     /// The server.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What each connection offers to do about compression.
+    pub(crate) fn deflate(&self) -> Option<DeflateOptions> {
+        self.deflate
     }
 
     /// What to know about the data before trusting the figures.
@@ -126,6 +133,9 @@ impl Target {
         }
         if let Some(bytes) = self.receive_buffer_bytes {
             options = options.receive_buffer_bytes(bytes);
+        }
+        if let Some(deflate) = self.deflate {
+            options = options.deflate(deflate);
         }
         Ok(options)
     }

@@ -7,7 +7,9 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 use support::{report, wsload};
-use wsring::{CloseCode, Conn, Handler, Kind, Message, Response, Running, Server, Settings, Topic};
+use wsring::{
+    CloseCode, Conn, DeflateOptions, Handler, Kind, Message, Response, Running, Server, Settings, Topic,
+};
 
 /// Checks the exit code and that some texts are in the output, however wide its columns are.
 fn check(line: &str, code: i32, texts: &[&str]) {
@@ -30,6 +32,11 @@ fn server() -> (Running, SocketAddr) {
         .listen("127.0.0.1:0")
         .settings(Settings { shards: Some(1), ..Settings::default() })
         .websocket("/echo", |upgrade| upgrade.accept(echo))
+        .websocket("/deflate", |upgrade| upgrade.deflate(DeflateOptions::default()).accept(echo))
+        .websocket("/takeover", |upgrade| {
+            let both = DeflateOptions { server_takeover: true, client_takeover: true, ..Default::default() };
+            upgrade.deflate(both).accept(echo)
+        })
         .websocket("/twice", |upgrade| {
             upgrade.accept(|conn: &mut Conn<'_>, message: Message<'_>| {
                 let (kind, payload) = (message.kind(), message.payload().to_vec());
@@ -89,6 +96,55 @@ fn an_echo_server_meets_it() {
     }
     check(&format!("idle {common} --hold 100ms"), 0, &["alive 20 after 0.1 s", "verdict met"]);
     check(&format!("idle {common} --hold 0 --echo-at-end"), 0, &["echoed 20 of 20 connections"]);
+}
+
+#[test]
+fn compression_is_offered_and_its_bytes_are_told() {
+    let (_running, at) = server();
+    let common = "--connections 3 --shards 1 --deflate --size 2KiB --settle 0 --warm-up 0 --duration 300ms \
+                  --allow-limited --no-progress";
+    let strict = "--deflate-server-no-takeover --deflate-client-no-takeover --deflate-server-bits 9 \
+                  --deflate-client-bits 8 --deflate-level 9";
+    let by_default = "server: 15 bits, no takeover; client: 15 bits, no takeover, by 3 of 3 connections";
+    let by_strict = "server: 9 bits, no takeover; client: 8 bits, no takeover, by 3 of 3 connections";
+    let by_both = "server: 15 bits, takeover; client: 15 bits, takeover, by 3 of 3 connections";
+    // Where, with which flags, what is agreed on, and whether messages are long enough to be compressed.
+    let table = [
+        ("deflate", "--kind text", by_default, true),
+        ("deflate", "--kind json --fragments 3", by_default, true),
+        ("deflate", &format!("--kind text {strict}"), by_strict, true),
+        ("deflate", "--kind text --deflate-min 4KiB", by_default, false),
+        ("takeover", "--kind json --depth 4", by_both, true),
+    ];
+    for (path, options, agreed, sends_compressed) in table {
+        let (report, text) = report(&format!("echo ws://{at}/{path} {common} {options}"), 0);
+        let fact = |name: &str| {
+            let facts = report["sections"][0]["facts"].as_array().expect("facts");
+            let found = facts.iter().find(|fact| fact["name"] == name);
+            found.unwrap_or_else(|| panic!("no {name:?} in {facts:?}"))["value"].clone()
+        };
+        let bytes = |name: &str| fact(name).as_u64().expect("a count");
+        assert_eq!((&report["verdict"], fact("agreed")), (&"met".into(), agreed.into()), "{options}: {text}");
+        assert!(text.contains("Compression") && text.contains(agreed), "{options}: {text}");
+        let answered = report["counts"]["answered"].as_u64().expect("a count");
+        let sent = (bytes("sent, on the wire"), bytes("sent, before deflation"));
+        let received = (bytes("received, on the wire"), bytes("received, after inflation"));
+        if sends_compressed {
+            assert!(0 < sent.0 && sent.0 < sent.1, "{options}: {sent:?}");
+            assert_eq!(sent.1, answered * 2048, "{options}: {text}");
+        } else {
+            assert_eq!(sent, (0, 0), "{options}: {text}");
+        }
+        assert!(0 < received.0 && received.0 < received.1, "{options}: {received:?}");
+        assert_eq!(received.1, answered * 2048, "{options}: {text}");
+        assert_eq!(bytes("compressed messages received"), answered, "{options}: {text}");
+        assert!(!report["warnings"].to_string().contains("did not agree"), "{options}: {text}");
+    }
+    let warning = "the server did not agree to compress on 3 of 3 connections";
+    check(&format!("echo ws://{at}/echo {common}"), 0, &[warning, "verdict     met", "not agreed"]);
+    let random = ["no message became shorter", "verdict     met"];
+    check(&format!("echo ws://{at}/deflate {common} --kind binary"), 0, &random);
+    check(&format!("echo ws://{at}/deflate {common} --deflate-level 10"), 2, &["10 is not in 1..=9"]);
 }
 
 #[test]

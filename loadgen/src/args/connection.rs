@@ -1,5 +1,6 @@
 //! Where connections come from, and what each of them says of itself.
 
+use super::CompressionOptions;
 use crate::sources::{Ports, Range};
 use crate::units::size;
 use clap::Args;
@@ -42,4 +43,6 @@ pub(crate) struct ConnectionOptions {
     /// a line, and the first follows the last.
     #[arg(long, value_name = "FILE")]
     pub(crate) data: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) compression: CompressionOptions,
 }

@@ -4,6 +4,7 @@ mod calibrate;
 mod capacity;
 mod common;
 mod compare;
+mod compression;
 mod conform;
 mod connect;
 mod connection;
@@ -24,6 +25,7 @@ pub(crate) use calibrate::{CalibrateOptions, NullServerOptions};
 pub(crate) use capacity::CapacityOptions;
 pub(crate) use common::{Common, KindChoice};
 pub(crate) use compare::CompareOptions;
+pub(crate) use compression::CompressionOptions;
 pub(crate) use conform::ConformOptions;
 pub(crate) use connect::{ChurnOptions, ConnectOptions, Ending, StormOptions};
 pub(crate) use connection::ConnectionOptions;
@@ -102,8 +104,10 @@ impl Command {
         let line = std::iter::once("wsload".to_owned()).chain(words);
         Arguments::try_parse_from(line).map(|arguments| arguments.command).map_err(|error| {
             let text = error.to_string();
-            let first = text.lines().next().unwrap_or_default();
-            Failure::Usage(first.trim_start_matches("error: ").trim_end_matches(':').to_owned())
+            // The first paragraph: what is wrong, and below it what that is about; usage follows.
+            let lines = text.lines().take_while(|line| !line.is_empty()).map(str::trim);
+            let line = lines.collect::<Vec<_>>().join(" ");
+            Failure::Usage(line.trim_start_matches("error: ").to_owned())
         })
     }
 }
@@ -116,6 +120,19 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn what_is_wrong_with_words_is_one_line() {
+        let table = [
+            ("echo ws://localhost --deflate-level 9", "required arguments were not provided: --deflate"),
+            ("echo ws://localhost --depth 0", "invalid value '0' for '--depth <N>'"),
+        ];
+        for (words, expected) in table {
+            let failure = Command::of_words(words.split(' ').map(String::from)).expect_err(words);
+            let text = failure.to_string();
+            assert!(text.contains(expected) && !text.contains('\n'), "{words}: {text}");
+        }
     }
 
     #[test]

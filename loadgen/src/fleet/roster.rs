@@ -1,5 +1,6 @@
 //! The account of a run's connections, and each connection's place in it.
 
+use super::compression::Agreements;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,6 +26,8 @@ pub(super) struct Roster {
     pub(super) again: Mutex<Vec<(u32, u8)>>,
     /// How often each failure or loss was met, by its text.
     pub(super) failures: Mutex<BTreeMap<String, u32>>,
+    /// What was agreed on about compression.
+    pub(super) agreements: Mutex<Agreements>,
 }
 
 /// A connection's place in the account; its handler reports to it.
@@ -41,11 +44,14 @@ impl Member {
     /// The handshake is done. It can be reached from now on, by [`Fleet::remotes`](super::Fleet::remotes).
     pub(crate) fn opened(&self, conn: &Conn<'_>) {
         lock(&self.roster.remotes).push((self.number, conn.remote()));
-        self.joined();
+        self.joined(conn);
     }
 
     /// The handshake is done, and nobody needs to reach it.
-    pub(crate) fn joined(&self) {
+    pub(crate) fn joined(&self, conn: &Conn<'_>) {
+        if let Some(agreed) = conn.deflate() {
+            lock(&self.roster.agreements).note(agreed);
+        }
         self.roster.opened.fetch_add(1, Ordering::Release);
     }
 

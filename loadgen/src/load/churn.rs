@@ -190,7 +190,7 @@ impl Guest {
 
 impl Handler for Guest {
     fn open(&mut self, conn: &mut Conn<'_>) {
-        self.member.joined();
+        self.member.joined(conn);
         self.timed.opened();
         if self.board.lifetime.is_zero() {
             self.end(conn);
