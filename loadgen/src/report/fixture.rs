@@ -101,9 +101,6 @@ fn interval(number: u64, second: &Second) -> Interval {
 
 /// Everything but what was measured.
 fn frame() -> Report {
-    let pairs = |pairs: &[(&str, &str)]| {
-        pairs.iter().map(|(name, value)| (String::from(*name), String::from(*value))).collect()
-    };
     let command =
         "wsload echo ws://127.0.0.1:8080/echo --connections 200 --rate 2000 --duration 30s --seed 7";
     Report {
@@ -117,21 +114,7 @@ fn frame() -> Report {
         io: String::from("io_uring"),
         shards: 1,
         sources: 1,
-        environment: Environment {
-            host: String::from("bench-1"),
-            kernel: String::from("6.18.0"),
-            cpu: String::from("AMD EPYC 9354P 32-Core Processor"),
-            cores: 2,
-            affinity: String::from("0-1"),
-            governor: String::from("performance"),
-            memory_bytes: 16 << 30,
-            sysctls: pairs(&[
-                ("net.core.somaxconn", "4096"),
-                ("net.ipv4.ip_local_port_range", "32768 60999"),
-            ]),
-            limits: pairs(&[("Max open files", "20000")]),
-            notes: vec![String::from("a virtual machine")],
-        },
+        environment: environment(),
         load: Load {
             model: Model::Open { rate: 2000.0, arrivals: Arrivals::Poisson },
             connections: 200,
@@ -175,6 +158,24 @@ fn frame() -> Report {
         warnings: vec![String::from("client and server share cores 0-1: figures are no more than relative")],
         sections: vec![trials()],
         ..Report::default()
+    }
+}
+
+fn environment() -> Environment {
+    let pairs = |pairs: &[(&str, &str)]| {
+        pairs.iter().map(|(name, value)| (String::from(*name), String::from(*value))).collect()
+    };
+    Environment {
+        host: String::from("bench-1"),
+        kernel: String::from("6.18.0"),
+        cpu: String::from("AMD EPYC 9354P 32-Core Processor"),
+        cores: 2,
+        affinity: String::from("0-1"),
+        governor: String::from("performance"),
+        memory_bytes: 16 << 30,
+        sysctls: pairs(&[("net.core.somaxconn", "4096"), ("net.ipv4.ip_local_port_range", "32768 60999")]),
+        limits: pairs(&[("Max open files", "20000")]),
+        notes: vec![String::from("a virtual machine")],
     }
 }
 
