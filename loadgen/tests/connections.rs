@@ -24,11 +24,7 @@ fn server() -> (Running, SocketAddr) {
     let running = Server::new()
         .listen("127.0.0.1:0")
         .settings(settings)
-        .websocket("/echo", |upgrade| {
-            upgrade.accept(|conn: &mut Conn<'_>, message: Message<'_>| {
-                let _ = conn.send(message);
-            })
-        })
+        .websocket("/echo", |upgrade| upgrade.accept(echo))
         .websocket("/flood", |upgrade| upgrade.accept(Flood))
         .websocket("/drip", |upgrade| upgrade.accept(Drip))
         .websocket("/bye", |upgrade| upgrade.accept(Bye))
@@ -36,6 +32,10 @@ fn server() -> (Running, SocketAddr) {
         .expect("the server starts");
     let address = running.addresses()[0];
     (running, address)
+}
+
+fn echo(conn: &mut Conn<'_>, message: Message<'_>) {
+    let _ = conn.send(message);
 }
 
 /// Sends a megabyte each tenth of a second.
@@ -144,9 +144,8 @@ fn connect_tells_of_lost_syns() {
     let at = queue.local_addr().expect("its address");
     // One is answered, and the queue takes two more; the SYNs of all others are dropped until somebody accepts.
     thread::spawn(move || {
-        for (stream, number) in queue.incoming().flatten().zip(0..) {
+        for (mut stream, number) in queue.incoming().flatten().zip(0..) {
             thread::spawn(move || {
-                let mut stream = stream;
                 let mut request = [0; 2048];
                 let read = stream.read(&mut request).unwrap_or(0);
                 answer(&mut stream, &request[..read]);
@@ -154,6 +153,8 @@ fn connect_tells_of_lost_syns() {
             });
             if number == 0 {
                 thread::sleep(Duration::from_millis(500));
+                // Whose SYN was dropped sends it again a second later, and finds room.
+                socket2::SockRef::from(&queue).listen(128).expect("it listens on");
             }
         }
     });
