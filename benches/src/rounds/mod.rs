@@ -4,7 +4,7 @@
 //! It stands on the same bare ring as the floors and does as little as a client can. All messages have
 //! the same length, so that bytes tell how many came; unless it verifies, it has the kernel count them
 //! and never copies them out ([`Receive::Count`]). Those that come compressed have any length, so that each
-//! is looked at ([`deflated`]). It waits for several completions at once, so that the
+//! is looked at (`deflated`). It waits for several completions at once, so that the
 //! server need not wake it for each. While [`Driven::run_for`] is not running, nothing is on its way.
 
 mod check;
