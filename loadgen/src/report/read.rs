@@ -27,7 +27,7 @@ pub(crate) fn file(path: &Path) -> Result<Report, Failure> {
 /// Reads a file or, of a folder, each `.json` file in it by name: runs that repeat each other.
 ///
 /// # Errors
-/// As [`file`]; the folder has none.
+/// As [`file()`]; the folder has none.
 pub(crate) fn file_or_folder(path: &Path) -> Result<Vec<Report>, Failure> {
     if !path.is_dir() {
         return Ok(vec![file(path)?]);

@@ -68,7 +68,7 @@ pub(crate) fn nanos(value: Option<u64>) -> String {
     value.map_or_else(|| UNKNOWN.to_owned(), |value| Nanos(value as f64).to_string())
 }
 
-/// A number with a unit of [`crate::model::Fact`].
+/// A number with a unit of a fact in the model.
 pub(crate) fn quantity(value: f64, unit: &str) -> String {
     match unit {
         "ns" => Nanos(value).to_string(),

@@ -56,7 +56,7 @@ struct Times {
 /// Runs the workload.
 ///
 /// # Errors
-/// As [`Fleet::open`], and the caller's fault: what cannot be published.
+/// As [`Fleet::open_with`], and the caller's fault: what cannot be published.
 pub(crate) fn run(options: &FanoutOptions) -> Result<Report, Failure> {
     let target = check(options)?;
     let mut report = report::start("fanout", &options.common.url, SEED);

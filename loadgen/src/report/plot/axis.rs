@@ -59,7 +59,7 @@ pub(crate) struct Tick {
 }
 
 impl Unit {
-    /// Of a unit of [`crate::model::Fact`].
+    /// Of a unit of a fact in the model.
     pub(crate) fn of(unit: &str) -> Self {
         match unit {
             "ns" => Self::Nanos,
