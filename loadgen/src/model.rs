@@ -224,12 +224,12 @@ impl Report {
         let signs: Vec<String> = exceeded
             .map(|sign| {
                 let Evidence { what, value, limit, .. } = sign;
-                format!("the generator was the limit: {what} is {value}, allowed are {limit}")
+                format!("{what} is {value}, allowed are {limit}")
             })
             .collect();
         for sign in signs {
             if is_allowed {
-                self.warnings.push(sign);
+                self.warnings.push(format!("the generator was the limit: {sign}"));
             } else {
                 self.invalid(sign);
             }

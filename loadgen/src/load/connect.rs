@@ -132,9 +132,9 @@ fn judge(report: &mut Report, options: &ConnectOptions) {
     let exceeded = lag > limit;
     let (value, most) = (format!("{lag:?}"), format!("{limit:?}"));
     if exceeded {
-        let sign = format!("the generator was the limit: schedule lag, p99 is {value}, allowed are {most}");
+        let sign = format!("schedule lag, p99 is {value}, allowed are {most}");
         if options.health.allow_limited {
-            report.warnings.push(sign);
+            report.warnings.push(format!("the generator was the limit: {sign}"));
         } else {
             report.health.valid = false;
             report.invalid(sign);

@@ -190,12 +190,12 @@ impl Verdict {
         }
     }
 
-    /// `met`, `NOT MET` or `INVALID`.
+    /// `met`, `NOT MET` or `INVALID`, as people read it.
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Met => "met",
             Self::NotMet => "NOT MET",
-            Self::Invalid => "INVALID",
+            Self::Invalid => "INVALID, the generator was the limit",
         }
     }
 }
