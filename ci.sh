@@ -32,7 +32,9 @@ cd "$(dirname "$0")"
 STEPS=(fmt lint test loom conformance browser sim bench-smoke)
 STEPS_ON_REQUEST=(conformance-full soak)
 TARGET="${CARGO_TARGET_DIR:-target}"
-BIN="$TARGET/release"
+# Optimised, with assertions.
+PROFILE=checked
+BIN="$TARGET/$PROFILE"
 LOGS="$TARGET/ci"
 SEEDS="${WSRING_SIM_SEEDS:-3000}"
 SOAK_SECONDS="${WSRING_SOAK_SECONDS:-600}"
@@ -208,24 +210,24 @@ step_browser() {
 }
 
 step_sim() {
-  WSRING_SIM_SEEDS="$SEEDS" cargo test --release -p wsring-tests --test simulation
+  WSRING_SIM_SEEDS="$SEEDS" cargo test --profile "$PROFILE" -p wsring-tests --test simulation
 }
 
 step_bench-smoke() {
-  cargo bench -p wsring-benches --bench '*' -- --test
-  cargo build --release -p wsring --example echo
-  cargo build --release -p wsring-benches --bin floor --bin load --bin compare
+  cargo bench --profile "$PROFILE" -p wsring-benches --bench '*' -- --test
+  cargo build --profile "$PROFILE" -p wsring --example echo
+  cargo build --profile "$PROFILE" -p wsring-benches --bin floor --bin load --bin compare
   "$BIN/compare" floor wsring --rounds 1 --warmup 0.2 --seconds 0.5 --connections 20 --payload 20 --verify
 }
 
 step_soak() {
-  SOAK_SECONDS="$SOAK_SECONDS" cargo test --release -p wsring-tests --test soak -- --nocapture
+  SOAK_SECONDS="$SOAK_SECONDS" cargo test --profile "$PROFILE" -p wsring-tests --test soak -- --nocapture
 }
 
 build_servers() {
-  cargo build --release -p wsring-push
-  cargo build --release -p wsring-tests --bins
-  cargo build --release -p wsload
+  cargo build --profile "$PROFILE" -p wsring-push
+  cargo build --profile "$PROFILE" -p wsring-tests --bins
+  cargo build --profile "$PROFILE" -p wsload
 }
 
 start_server() {
