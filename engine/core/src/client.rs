@@ -200,7 +200,7 @@ impl Client {
     /// The caller's fault: a setting. The environment's: a kernel that gives no ring.
     pub fn start(settings: Settings) -> Result<Self, Error> {
         settings.check()?;
-        let shards = settings.shard_count(wsring_io::uring::Config::default().sockets_max)?;
+        let shards = settings.shard_count(wsring_io::uring::Config::default().sockets_max, 0)?;
         let cluster = Cluster::new(shards);
         let none = (0..shards).map(|_| Vec::new()).collect();
         let threads = start_shards(&cluster, settings, Arc::new(Routes::default()), none)?;

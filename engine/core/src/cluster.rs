@@ -134,20 +134,27 @@ impl Cluster {
         self.members().iter().map(|member| lock(&member.survey))
     }
 
-    /// The shard with the fewest connections that has room, counted as having one more from now on.
-    pub(crate) fn place(&self, room_per_shard: u32) -> Option<usize> {
+    /// Of the shards that have room for more connections than they have, the one with the fewest, counted as having one
+    /// more from now on; none when there are `most` in all.
+    pub(crate) fn place(&self, most: u32, room: impl Fn(usize) -> u32) -> Option<usize> {
         loop {
-            let words = self.members().iter().map(|member| member.load.0.load(Ordering::Relaxed));
-            // A shard that has ended counts as having more than any other.
-            let (shard, word) = words.enumerate().min_by_key(|(_, word)| *word)?;
-            if word >= room_per_shard {
+            if self.total() >= most {
                 return None;
             }
+            let words = self.members().iter().map(|member| member.load.0.load(Ordering::Relaxed));
+            // A shard that has ended counts as having more than any other.
+            let with_room = words.enumerate().filter(|(shard, word)| *word < room(*shard));
+            let (shard, word) = with_room.min_by_key(|(_, word)| *word)?;
             let load = &self.members()[shard].load.0;
             if load.compare_exchange(word, word + 1, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
                 return Some(shard);
             }
         }
+    }
+
+    /// Connections of all shards.
+    pub(crate) fn total(&self) -> u32 {
+        self.members().iter().map(|member| member.load.count()).sum()
     }
 
     /// Ends a shard that has no connection left and none on its way to it; says whether that is so.

@@ -42,7 +42,7 @@ pub(crate) const COALESCE_BYTES_MAX: usize = 64 * 1024;
 /// Input thrown away after a refusal or a failure, before the connection is ended outright.
 pub(crate) const LINGER_BYTES_MAX: u32 = 4 << 20;
 
-/// Sockets of a table kept free for connections on their way from the acceptor to another shard.
+/// Sockets of a table kept free for connections that are being closed.
 pub(crate) const TABLE_RESERVE: u32 = 64;
 
 /// Answers to plain HTTP requests that wait for one client: the next one is the last, and closes.
@@ -50,6 +50,12 @@ pub(crate) const UNSENT_ANSWERS_BYTES_MAX: usize = 512 * 1024;
 
 /// How long after a shortage of the kernel's accepting is tried again.
 pub(crate) const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
+
+/// How long after a table was full of connections on their way out of it accepting is tried again.
+pub(crate) const ACCEPT_AGAIN_WHEN_FULL: Duration = Duration::from_millis(1);
+
+/// How often a shortage that lasts is told of.
+pub(crate) const SHORTAGE_TOLD_EVERY: Duration = Duration::from_secs(10);
 
 /// A turn with this many completions may have left some for the next: half of the receive buffers.
 pub(crate) const TURN_COMPLETIONS_FULL: usize = 256;

@@ -177,7 +177,8 @@ impl Server {
             return Err(Error::NoListener);
         }
         let cluster = self.cluster;
-        cluster.start(self.settings.shard_count(wsring_io::uring::Config::default().sockets_max)?);
+        let table = wsring_io::uring::Config::default().sockets_max;
+        cluster.start(self.settings.shard_count(table, self.settings.accept_margin(table))?);
         let (listeners, addresses) = listen(&self.listen, &self.settings, cluster.shards())?;
         let threads = start_shards(&cluster, self.settings, Arc::new(self.routes.complete()), listeners)?;
         Ok(Running { cluster, threads, addresses })

@@ -152,22 +152,31 @@ impl Settings {
         self.high_water_bytes.saturating_mul(16).max(echoes)
     }
 
-    /// Shards to start: as set, else one per core; more where the limit of connections asks for more
-    /// descriptor tables than that.
+    /// Places of a descriptor table that are kept free where connections are accepted: the kernel may take as many as
+    /// the backlog holds before a shard is asked, and drops those that find no place.
+    pub(crate) fn accept_margin(&self, table: u32) -> u32 {
+        const TABLE_SHARE: u32 = 8;
+        u32::try_from(self.backlog).unwrap_or(0).min(table / TABLE_SHARE)
+    }
+
+    /// Shards to start: as set, else one per core; more where the limit of connections asks for more descriptor tables
+    /// than that, each of `table` places, of which those that accept keep `margin` free.
     ///
     /// # Errors
     /// The caller's fault: too few shards were set for the connections.
-    pub(crate) fn shard_count(&self, sockets_per_shard: u32) -> Result<usize, Error> {
+    pub(crate) fn shard_count(&self, table: u32, margin: u32) -> Result<usize, Error> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let usable = sockets_per_shard.saturating_sub(crate::limits::TABLE_RESERVE).max(1);
-        let tables = self.connections_max.map_or(1, |max| max.div_ceil(usable) as usize);
+        let usable = table.saturating_sub(crate::limits::TABLE_RESERVE).max(1);
+        let accepting = usable.saturating_sub(margin).max(1);
+        let connections = self.connections_max.unwrap_or(1);
+        let tables = match self.placement {
+            Placement::HandOver => 1 + connections.saturating_sub(accepting).div_ceil(usable) as usize,
+            Placement::ReusePort => connections.div_ceil(accepting) as usize,
+        };
         match self.shards {
-            Some(shards) if shards < tables => Err(Error::TooFewShards {
-                shards,
-                tables,
-                connections: self.connections_max.unwrap_or(u32::MAX),
-                usable,
-            }),
+            Some(shards) if shards < tables => {
+                Err(Error::TooFewShards { shards, tables, connections, usable })
+            }
             Some(shards) => Ok(shards),
             None => Ok(cores.max(tables)),
         }

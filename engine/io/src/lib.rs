@@ -103,6 +103,10 @@ pub trait Io {
     /// How many sockets this speaker can hold at once.
     fn sockets_max(&self) -> u32;
 
+    /// For how many more there is a place now. A socket that is being closed or handed over has its place until that is
+    /// done; one that the kernel has accepted and not yet told of is not counted.
+    fn sockets_free(&self) -> u32;
+
     /// What has happened so far.
     fn counters(&self) -> &Counters;
 }

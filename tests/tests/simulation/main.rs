@@ -6,6 +6,7 @@
 
 mod app;
 mod client;
+mod crowd;
 mod deflate;
 mod fanout;
 mod plan;

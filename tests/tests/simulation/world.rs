@@ -62,6 +62,8 @@ pub(crate) struct World {
     metronome: SimIo,
     still_rounds: usize,
     panics: usize,
+    /// Shards from this one on are not turned: they want a core and get none.
+    starved_from: usize,
 }
 
 impl World {
@@ -80,7 +82,19 @@ impl World {
         let (running, shards) = server.simulate(speakers).expect("the routes and settings are sound");
         let shards = shards.into_iter().map(Some).collect();
         let (reports, panics) = (Vec::new(), panics());
-        Self { network, shared, running, setup, shards, reports, metronome, still_rounds: 0, panics }
+        let (still_rounds, starved_from) = (0, usize::MAX);
+        Self {
+            network,
+            shared,
+            running,
+            setup,
+            shards,
+            reports,
+            metronome,
+            still_rounds,
+            panics,
+            starved_from,
+        }
     }
 
     /// Since the beginning of the run.
@@ -111,7 +125,15 @@ impl World {
         assert!(self.still_rounds < STILL_ROUNDS_MAX, "the shards spin");
     }
 
+    /// From now on no shard from `first` on is turned; time stands still when one of them has something to do.
+    pub(crate) fn starve_from(&mut self, first: usize) {
+        self.starved_from = first;
+    }
+
     fn turn(&mut self, shard: usize) {
+        if shard >= self.starved_from {
+            return;
+        }
         let Some(turning) = &mut self.shards[shard] else { return };
         if let Some(report) = turning.turn().expect("a simulation does not break") {
             self.reports.push(report);
@@ -128,6 +150,16 @@ impl World {
             "shard {shard} has ended"
         );
         ended.io().assert_quiet();
+    }
+
+    /// Connections that the first shard has taken from its listener.
+    pub(crate) fn taken(&self) -> usize {
+        self.shards[0].as_ref().map_or(0, |shard| shard.counters().accepted as usize)
+    }
+
+    /// Connections that the shards have.
+    pub(crate) fn sessions(&self) -> usize {
+        self.shards.iter().flatten().map(Shard::sessions).sum()
     }
 
     fn completions(&self) -> u64 {

@@ -2,7 +2,7 @@
 
 use super::session::{Http, Phase};
 use super::{Command, Shard};
-use crate::limits::{ACCEPT_AGAIN_AFTER, TABLE_RESERVE};
+use crate::limits::{ACCEPT_AGAIN_AFTER, ACCEPT_AGAIN_WHEN_FULL, SHORTAGE_TOLD_EVERY, TABLE_RESERVE};
 use crate::placement::Placement;
 use wsring_io::{Io, Op, Socket};
 
@@ -26,6 +26,8 @@ impl<I: Io> Shard<I> {
             let place = self.place();
             if !self.has_room() {
                 self.pause_accept();
+            } else if !self.has_places() {
+                self.pause_accept_briefly();
             }
             if let Some(shard) = place {
                 return self.io.submit(Op::HandOver { socket, shard });
@@ -38,7 +40,8 @@ impl<I: Io> Shard<I> {
     fn place(&self) -> Option<usize> {
         let local = &self.local;
         let spreads = self.accept != Accept::Closed && local.settings.placement == Placement::HandOver;
-        if let Some(shard) = spreads.then(|| local.cluster.place(self.room())).flatten() {
+        let placed = spreads.then(|| local.cluster.place(self.most(), |shard| self.room(shard)));
+        if let Some(shard) = placed.flatten() {
             return (shard != local.shard).then_some(shard);
         }
         // Where no table has room it has a place here at least: it was accepted.
@@ -46,19 +49,50 @@ impl<I: Io> Shard<I> {
         None
     }
 
-    /// Connections that a shard may have.
-    fn room(&self) -> u32 {
-        let table = self.io.sockets_max().saturating_sub(TABLE_RESERVE).max(1);
-        let shards = self.local.cluster.shards() as u32;
-        self.local.settings.connections_max.map_or(table, |max| table.min(max.div_ceil(shards)))
+    /// Connections that all shards together may have; where each accepts its own, that this one may.
+    fn most(&self) -> u32 {
+        let settings = &self.local.settings;
+        let most = settings.connections_max.unwrap_or(u32::MAX);
+        match settings.placement {
+            Placement::HandOver => most,
+            Placement::ReusePort => most.div_ceil(self.local.cluster.shards() as u32),
+        }
     }
 
-    /// Whether one more connection would find a place.
+    /// Connections that the table of a shard has room for. Here, where connections are accepted, those on their way to
+    /// other shards have a place as well.
+    fn room(&self, shard: usize) -> u32 {
+        let table = self.io.sockets_max();
+        let margin = if shard == self.local.shard { self.margin() } else { 0 };
+        table.saturating_sub(TABLE_RESERVE + margin).max(1)
+    }
+
+    fn margin(&self) -> u32 {
+        self.local.settings.accept_margin(self.io.sockets_max())
+    }
+
+    /// Whether one more connection would find a shard.
     fn has_room(&self) -> bool {
-        let (cluster, room) = (&self.local.cluster, self.room());
+        let (cluster, most) = (&self.local.cluster, self.most());
+        let has_room = |shard| cluster.count(shard) < self.room(shard);
         match self.local.settings.placement {
-            Placement::HandOver => (0..cluster.shards()).any(|shard| cluster.count(shard) < room),
-            Placement::ReusePort => cluster.count(self.local.shard) < room,
+            Placement::HandOver => cluster.total() < most && (0..cluster.shards()).any(has_room),
+            Placement::ReusePort => cluster.count(self.local.shard) < most && has_room(self.local.shard),
+        }
+    }
+
+    /// Whether as many connections as the kernel may accept at once would find places in the table here, beside those
+    /// that are on their way out of it.
+    fn has_places(&self) -> bool {
+        self.io.sockets_free() >= self.margin()
+    }
+
+    /// Until some of those that are on their way to other shards, or being closed, are gone.
+    fn pause_accept_briefly(&mut self) {
+        if self.accept == Accept::On {
+            self.accept = Accept::Paused;
+            self.io.submit(Op::AcceptStop);
+            self.accept_again = Some(self.local.now.after(ACCEPT_AGAIN_WHEN_FULL));
         }
     }
 
@@ -83,10 +117,19 @@ impl<I: Io> Shard<I> {
     /// come from elsewhere, and asking at once would spin.
     pub(super) fn accept_ended(&mut self, errno: i32) {
         if self.accept == Accept::On {
-            tracing::warn!(shard = self.local.shard, errno, "accepting has paused");
+            self.tell_of_shortage(errno);
             self.accept = Accept::Paused;
             self.accept_again = Some(self.local.now.after(ACCEPT_AGAIN_AFTER));
             self.local.cluster.pause_accept();
+        }
+    }
+
+    /// Once a while: a shortage that lasts ends accepting anew each time that it is tried.
+    fn tell_of_shortage(&mut self, errno: i32) {
+        if self.shortage_told.is_none_or(|told| told.after(SHORTAGE_TOLD_EVERY) <= self.local.now) {
+            self.shortage_told = Some(self.local.now);
+            let cause = std::io::Error::from_raw_os_error(errno);
+            tracing::warn!(shard = self.local.shard, %cause, "accepting has paused: the kernel is short of something");
         }
     }
 
@@ -97,6 +140,8 @@ impl<I: Io> Shard<I> {
             self.accept_again = None;
             if self.has_room() {
                 self.resume_accept();
+            } else {
+                self.await_room();
             }
         }
     }
@@ -105,12 +150,14 @@ impl<I: Io> Shard<I> {
         if self.accept != Accept::Paused || self.draining.is_some() {
             return;
         }
-        if self.has_room() {
+        if !self.has_room() {
+            self.await_room();
+        } else if self.has_places() {
             self.accept = Accept::On;
             self.accept_again = None;
             self.io.submit(Op::AcceptStart);
         } else {
-            self.await_room();
+            self.accept_again = Some(self.local.now.after(ACCEPT_AGAIN_WHEN_FULL));
         }
     }
 }

@@ -100,6 +100,8 @@ pub struct Shard<I: Io> {
     accept: Accept,
     /// When accepting is tried again after a shortage.
     accept_again: Option<Time>,
+    /// When a shortage that ended accepting was last told of.
+    shortage_told: Option<Time>,
     draining: Option<Draining>,
     drivers: Drivers,
     completions: Vec<Completion>,
@@ -150,6 +152,7 @@ impl<I: Io> Shard<I> {
             openings_due: VecDeque::new(),
             accept: if start.accepts { Accept::Paused } else { Accept::Never },
             accept_again: None,
+            shortage_told: None,
             draining: None,
             drivers: Drivers::default(),
             completions: Vec::new(),

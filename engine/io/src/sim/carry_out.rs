@@ -2,7 +2,7 @@
 
 use super::link::{End, LISTENERS, Owner};
 use super::shard::{Accepting, SimIo, slot};
-use super::state::State;
+use super::state::{Origin, State};
 use super::table::{Found, Pending, Phase, Receive, Rest};
 use crate::{CloseHow, Completion, Connect, Op, Outgoing, Socket};
 
@@ -206,8 +206,8 @@ impl SimIo {
         if entry.is_used {
             self.fail(&format!("{socket:?} is handed over after something was started on it"));
         }
-        if let Some(entry) = self.table.remove(socket.slot()) {
-            self.state().hand_over(entry.end, self.index, shard);
+        if let Some(entry) = self.table.detach(socket.slot()) {
+            self.state().hand_over(entry.end, Origin { shard: self.index, slot: socket.slot() }, shard);
         }
     }
 

@@ -25,6 +25,7 @@ impl SimIo {
         if flag.lower() {
             completions.push(Completion::Woken);
         }
+        self.collect_vacated();
         self.collect_handed(completions);
         self.collect_refused(completions);
         self.collect_accepted(completions);
@@ -35,9 +36,19 @@ impl SimIo {
         loop {
             let Some(handed) = self.state().take_over(self.index) else { return };
             match self.admit(handed.end) {
-                Some(socket) => completions.push(Completion::Accepted { socket }),
+                Some(socket) => {
+                    self.state().vacate(handed.from);
+                    completions.push(Completion::Accepted { socket });
+                }
                 None => self.state().refuse(handed.end, handed.from, self.index),
             }
+        }
+    }
+
+    fn collect_vacated(&mut self) {
+        let vacated = std::mem::take(&mut self.state().doors[self.index].vacated);
+        for slot in vacated {
+            self.table.release(slot);
         }
     }
 

@@ -4,7 +4,7 @@ use super::faults::Faults;
 use super::link::{End, LISTENERS, Owner};
 use super::peer::{Peer, PeerListener};
 use super::shard::{Config, SimIo};
-use super::state::{Handed, Phase, State, Target};
+use super::state::{Handed, Origin, Phase, State, Target};
 use crate::{CloseHow, Time};
 use std::cell::{RefCell, RefMut};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -153,8 +153,8 @@ impl State {
         }
     }
 
-    /// Moves a connection of the shard `from` to another, or to itself.
-    pub(super) fn hand_over(&mut self, end: End, from: usize, shard: usize) {
+    /// Moves a connection from one shard to another, or to itself.
+    pub(super) fn hand_over(&mut self, end: End, from: Origin, shard: usize) {
         let Some(phase) = self.doors.get(shard).map(|door| door.phase) else {
             self.fail(&format!("a connection is handed to shard {shard}, which does not exist"));
         };
@@ -169,11 +169,17 @@ impl State {
         self.post(due, Target::Shard(shard));
     }
 
-    /// Closes a connection that `shard` does not take, and tells the shard `from`, which had it.
-    pub(super) fn refuse(&mut self, end: End, from: usize, shard: usize) {
+    /// Closes a connection that `shard` does not take, and tells the one that had it.
+    pub(super) fn refuse(&mut self, end: End, from: Origin, shard: usize) {
         self.close(end, CloseHow::Reset);
-        self.doors[from].refused.push(shard);
-        self.rouse(from);
+        self.doors[from.shard].refused.push(shard);
+        self.vacate(from);
+    }
+
+    /// A connection that was handed over has arrived: its old place is free, as its shard learns.
+    pub(super) fn vacate(&mut self, from: Origin) {
+        self.doors[from.shard].vacated.push(from.slot);
+        self.rouse(from.shard);
     }
 }
 

@@ -214,6 +214,10 @@ impl Io for SimIo {
         self.table.places_max()
     }
 
+    fn sockets_free(&self) -> u32 {
+        self.table.places_free()
+    }
+
     fn counters(&self) -> &Counters {
         &self.counters
     }

@@ -59,8 +59,14 @@ pub(super) struct Waiting {
 pub(super) struct Handed {
     pub(super) due: u64,
     pub(super) end: End,
-    /// The shard that had it.
-    pub(super) from: usize,
+    pub(super) from: Origin,
+}
+
+/// The place that a connection on its way to a shard comes from, which it has until it is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Origin {
+    pub(super) shard: usize,
+    pub(super) slot: u32,
 }
 
 /// What the network knows of a shard.
@@ -70,6 +76,8 @@ pub(super) struct Door {
     pub(super) handed: VecDeque<Handed>,
     /// Shards that did not take what this one handed to them, to be told.
     pub(super) refused: Vec<usize>,
+    /// Places here whose connections have arrived where they were handed to.
+    pub(super) vacated: Vec<u32>,
     /// Slots at which something may have happened.
     pub(super) ready: BTreeSet<u32>,
     pub(super) phase: Phase,
@@ -144,6 +152,7 @@ impl State {
             listener,
             handed: VecDeque::new(),
             refused: Vec::new(),
+            vacated: Vec::new(),
             ready: BTreeSet::new(),
             phase: Phase::Awake,
             flag: Arc::default(),

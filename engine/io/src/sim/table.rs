@@ -91,8 +91,13 @@ impl Table {
         self.places_max
     }
 
+    pub(super) fn places_free(&self) -> u32 {
+        // Their number is bounded by `places_max`.
+        self.places_max - (self.places.len() - self.free.len()) as u32
+    }
+
     pub(super) fn is_full(&self) -> bool {
-        self.free.is_empty() && self.places.len() as u64 >= u64::from(self.places_max)
+        self.places_free() == 0
     }
 
     /// Takes the lowest free place; `None` when the table is full.
@@ -116,11 +121,22 @@ impl Table {
 
     /// Empties a place for its next use.
     pub(super) fn remove(&mut self, slot: u32) -> Option<Entry> {
+        let entry = self.detach(slot)?;
+        self.release(slot);
+        Some(entry)
+    }
+
+    /// Takes the socket out of a place that stays in use until it is released.
+    pub(super) fn detach(&mut self, slot: u32) -> Option<Entry> {
         let place = &mut self.places[slot as usize];
         let entry = place.entry.take()?;
         place.generation = if place.generation == Socket::GENERATION_MAX { 0 } else { place.generation + 1 };
-        self.free.insert(slot);
         Some(entry)
+    }
+
+    /// Gives back a place that was detached.
+    pub(super) fn release(&mut self, slot: u32) {
+        self.free.insert(slot);
     }
 
     /// The socket at `slot` with its name.

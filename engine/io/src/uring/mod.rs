@@ -320,6 +320,10 @@ impl Io for Uring {
         self.sockets_max
     }
 
+    fn sockets_free(&self) -> u32 {
+        self.sockets_max.saturating_sub(self.slots.filled())
+    }
+
     fn counters(&self) -> &Counters {
         &self.counters
     }
