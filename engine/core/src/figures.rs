@@ -59,6 +59,8 @@ figures! {
     connections,
     /// Connections taken.
     accepted,
+    /// Connections lost on their way in because the kernel was short of something, and times that accepting paused for it.
+    accepts_failed,
     /// Subscriptions at this moment.
     subscriptions,
     /// Messages received on WebSockets.

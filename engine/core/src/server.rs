@@ -179,7 +179,9 @@ impl Server {
         let cluster = self.cluster;
         let table = wsring_io::uring::Config::default().sockets_max;
         cluster.start(self.settings.shard_count(table, self.settings.accept_margin(table))?);
-        let (listeners, addresses) = listen(&self.listen, &self.settings, cluster.shards())?;
+        let backlog = self.settings.backlog_of(self.listen.len(), table);
+        let (listeners, addresses) =
+            listen(&self.listen, self.settings.placement, cluster.shards(), backlog)?;
         let threads = start_shards(&cluster, self.settings, Arc::new(self.routes.complete()), listeners)?;
         Ok(Running { cluster, threads, addresses })
     }
@@ -230,8 +232,8 @@ impl Server {
 /// A listener per address and accepting shard, and the addresses as they came to be.
 type Listeners = (Vec<Vec<TcpListener>>, Vec<SocketAddr>);
 
-fn listen(texts: &[String], settings: &Settings, shards: usize) -> Result<Listeners, Error> {
-    let acceptors = match settings.placement {
+fn listen(texts: &[String], placement: Placement, shards: usize, backlog: i32) -> Result<Listeners, Error> {
+    let acceptors = match placement {
         Placement::HandOver => 1,
         Placement::ReusePort => shards,
     };
@@ -240,7 +242,7 @@ fn listen(texts: &[String], settings: &Settings, shards: usize) -> Result<Listen
     for text in texts {
         let mut address = resolve(text)?;
         for listeners in listeners.iter_mut().take(acceptors) {
-            let listener = bind(address, settings)?;
+            let listener = bind(address, placement, backlog)?;
             address = listener.local_addr().map_err(|cause| Error::Listen { address, cause })?;
             listeners.push(listener);
         }
@@ -256,15 +258,15 @@ fn resolve(text: &str) -> Result<SocketAddr, Error> {
 
 /// A listener whose sockets inherit TCP_NODELAY: without it the answers of a turn may wait 40 ms for
 /// the acknowledgement of those before.
-fn bind(address: SocketAddr, settings: &Settings) -> Result<TcpListener, Error> {
+fn bind(address: SocketAddr, placement: Placement, backlog: i32) -> Result<TcpListener, Error> {
     let bound = || {
         let socket =
             socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
         socket.set_reuse_address(true)?;
-        socket.set_reuse_port(settings.placement == Placement::ReusePort)?;
+        socket.set_reuse_port(placement == Placement::ReusePort)?;
         socket.set_tcp_nodelay(true)?;
         socket.bind(&address.into())?;
-        socket.listen(settings.backlog)?;
+        socket.listen(backlog)?;
         Ok(TcpListener::from(socket))
     };
     bound().map_err(|cause| Error::Listen { address, cause })

@@ -81,7 +81,8 @@ pub struct Settings {
     pub buffers: u16,
     /// See [`buffers`](Self::buffers).
     pub buffer_bytes: u32,
-    /// Connections that the kernel holds before they are accepted: 4096.
+    /// Connections that the kernel holds before they are accepted: 4096, on all addresses together. No more than a
+    /// quarter of a descriptor table (`ulimit -n`), where as many places are kept free for them.
     pub backlog: i32,
 }
 
@@ -153,10 +154,16 @@ impl Settings {
     }
 
     /// Places of a descriptor table that are kept free where connections are accepted: the kernel may take as many as
-    /// the backlog holds before a shard is asked, and drops those that find no place.
+    /// the backlogs hold before a shard is asked, and drops those that find no place.
     pub(crate) fn accept_margin(&self, table: u32) -> u32 {
-        const TABLE_SHARE: u32 = 8;
+        const TABLE_SHARE: u32 = 4;
         u32::try_from(self.backlog).unwrap_or(0).min(table / TABLE_SHARE)
+    }
+
+    /// The backlog of each of so many listeners of a shard.
+    pub(crate) fn backlog_of(&self, listeners: usize, table: u32) -> i32 {
+        let each = self.accept_margin(table) as usize / listeners.max(1);
+        i32::try_from(each.max(1)).unwrap_or(i32::MAX)
     }
 
     /// Shards to start: as set, else one per core; more where the limit of connections asks for more descriptor tables

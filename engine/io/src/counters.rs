@@ -17,6 +17,9 @@ pub struct Counters {
     pub overflows: u64,
     /// Connections taken from the listener or from another shard.
     pub accepted: u64,
+    /// Connections lost on their way in, or accepting ended, because the kernel had no place in a table or was short of
+    /// something else.
+    pub accepts_failed: u64,
     /// Sends submitted.
     pub sends: u64,
     /// Sends that did not go out at once and were kept.

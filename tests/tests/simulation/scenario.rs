@@ -276,7 +276,7 @@ fn setup(seed: u64, mood: Mood, random: &mut Random) -> Setup {
         ..Settings::default()
     };
     let config = Config {
-        sockets_max: random.pick(&[76, 80, 4_096]),
+        sockets_max: random.pick(&[90, 100, 4_096]),
         buffers: random.pick(&[1, 4, 64]),
         buffer_bytes: random.pick(&[512, 1_024, 4_096]) as u32,
     };
@@ -314,10 +314,10 @@ fn bounds(setup: &Setup, mood: Mood, clients: usize) -> Bounds {
         500..8_000 => 20_000,
         _ => 300_000,
     };
-    // Where connections are accepted, an eighth of the table is kept free.
+    // Where connections are accepted, a quarter of the table is kept free.
     let table = setup.config.sockets_max as usize;
     let accepting = if setup.settings.placement == Placement::HandOver { 1 } else { setup.shards };
-    let room = (table - 64) * (setup.shards - accepting) + (table - 64 - table / 8) * accepting;
+    let room = (table - 64) * (setup.shards - accepting) + (table - 64 - table / 4) * accepting;
     Bounds {
         bytes_max,
         total_max: 2 * bytes_max,

@@ -84,7 +84,7 @@ impl<I: Io> Shard<I> {
     /// Whether as many connections as the kernel may accept at once would find places in the table here, beside those
     /// that are on their way out of it.
     fn has_places(&self) -> bool {
-        self.io.sockets_free() >= self.margin()
+        self.io.sockets_free() > self.margin()
     }
 
     /// Until some of those that are on their way to other shards, or being closed, are gone.

@@ -36,6 +36,7 @@ impl<I: Io> Shard<I> {
         board.write(&ShardFigures {
             connections: self.table.len() as u64,
             accepted: io.accepted,
+            accepts_failed: io.accepts_failed,
             subscriptions: fanout.subscriptions() as u64,
             messages_received: self.local.messages,
             deliveries: fanout.figures.deliveries,

@@ -52,8 +52,9 @@ impl SimIo {
         }
     }
 
-    fn collect_refused(&self, completions: &mut Vec<Completion>) {
+    fn collect_refused(&mut self, completions: &mut Vec<Completion>) {
         let refused = std::mem::take(&mut self.state().doors[self.index].refused);
+        self.counters.accepts_failed += refused.len() as u64;
         completions.extend(refused.into_iter().map(|shard| Completion::HandOverRefused { shard }));
     }
 
@@ -88,6 +89,7 @@ impl SimIo {
     }
 
     fn accept_ended(&mut self, errno: i32, completions: &mut Vec<Completion>) {
+        self.counters.accepts_failed += 1;
         // One that is being stopped ends as it was asked to.
         if self.accepting == Accepting::On {
             completions.push(Completion::AcceptEnded { errno });

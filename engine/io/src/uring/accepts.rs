@@ -101,6 +101,9 @@ impl Uring {
     }
 
     fn accept_ended(&mut self, number: usize, errno: Option<i32>) {
+        if errno.is_some_and(|errno| errno != libc::ECANCELED && !concerns_one_connection(errno)) {
+            self.counters.accepts_failed += 1;
+        }
         let door = &mut self.acceptor.doors[number];
         match door.state {
             Accepting::Armed => match errno {

@@ -96,6 +96,7 @@ impl Uring {
     pub(super) fn hand_over_completed(&mut self, socket: Socket, outcome: Outcome) {
         let life = self.slots.get(socket).map(|slot| slot.life);
         if let (Err(_), Some(Life::HandedTo(shard))) = (outcome.value(), life) {
+            self.counters.accepts_failed += 1;
             self.ready.push(Completion::HandOverRefused { shard: shard.into() });
         }
         self.discard(socket);

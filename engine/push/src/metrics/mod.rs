@@ -58,6 +58,12 @@ const PER_SHARD: &[PerShard] = &[
         "Sends that had to wait because the client did not keep up.",
         |shard| shard.sends_blocked,
     ),
+    (
+        "wsring_accepts_failed",
+        Type::Counter,
+        "Connections lost on their way in, or accepting paused, because the kernel was short of something.",
+        |shard| shard.accepts_failed,
+    ),
     ("wsring_turns", Type::Counter, "Turns of the shard's loop.", |shard| shard.turns),
     ("wsring_enters", Type::Counter, "System calls io_uring_enter.", |shard| shard.enters),
     (
