@@ -19,7 +19,7 @@
 #
 #   conformance-full  all 517 cases of Autobahn against server and client role, every way of compressing among
 #                 them: an hour, on a machine with nothing else to do, since the suite gives up after two minutes of a case
-#   soak          ten minutes of everything that clients do to a server, with WSRING_SOAK_SECONDS longer or shorter;
+#   soak          ten minutes of everything that clients do to a server, with SOAK_SECONDS longer or shorter;
 #                 the step test has twelve seconds of it
 #
 # Needs cargo, python3 with venv, node and npm. Installs Chromium with apt (as root or by sudo), Python and Node
@@ -36,8 +36,8 @@ TARGET="${CARGO_TARGET_DIR:-target}"
 PROFILE=checked
 BIN="$TARGET/$PROFILE"
 LOGS="$TARGET/ci"
-SEEDS="${WSRING_SIM_SEEDS:-3000}"
-SOAK_SECONDS="${WSRING_SOAK_SECONDS:-600}"
+SEEDS="${SIM_SEEDS:-3000}"
+SOAK_SECONDS="${SOAK_SECONDS:-600}"
 ADAPTER=wsring/tokio-uring
 LISTEN_SECONDS_MAX=20
 STOP_SECONDS_MAX=20
@@ -210,7 +210,7 @@ step_browser() {
 }
 
 step_sim() {
-  WSRING_SIM_SEEDS="$SEEDS" cargo test --profile "$PROFILE" -p wsring-tests --test simulation
+  SIM_SEEDS="$SEEDS" cargo test --profile "$PROFILE" -p wsring-tests --test simulation
 }
 
 step_bench-smoke() {

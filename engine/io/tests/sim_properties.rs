@@ -1,8 +1,8 @@
 //! Whole runs of an echo server on the simulation, over many seeds: no byte lost, doubled or out of
 //! place, nothing leaked, and the same seed the same run.
 //!
-//! `WSRING_SIM_SEEDS=1000 cargo test -p wsring-io --test sim_properties` runs more of them;
-//! `WSRING_SIM_SEED=7` runs the one that a failure named.
+//! `SIM_SEEDS=1000 cargo test -p wsring-io --test sim_properties` runs more of them;
+//! `SIM_SEED=7` runs the one that a failure named.
 
 mod sim_echo;
 mod sim_seeds;

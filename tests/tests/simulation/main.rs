@@ -1,8 +1,8 @@
 //! Whole servers on a simulated network, from seeds: what clients get is exactly what they are due,
 //! whatever the network does, and nothing is left behind.
 //!
-//! `WSRING_SIM_SEEDS=2000 cargo test --release -p wsring-tests --test simulation` runs that many
-//! seeds of each mood; `WSRING_SIM_SEED=7` runs the one that a failure named.
+//! `SIM_SEEDS=2000 cargo test --release -p wsring-tests --test simulation` runs that many
+//! seeds of each mood; `SIM_SEED=7` runs the one that a failure named.
 
 mod app;
 mod client;

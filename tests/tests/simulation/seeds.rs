@@ -2,13 +2,13 @@
 
 use std::ops::Range;
 
-/// Those from 0 up to `usual`; `WSRING_SIM_SEEDS=1000` says how many instead, and `WSRING_SIM_SEED=7`
+/// Those from 0 up to `usual`; `SIM_SEEDS=1000` says how many instead, and `SIM_SEED=7`
 /// asks for that one alone.
 pub(crate) fn seeds(usual: u64) -> Range<u64> {
     let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
-    match number("WSRING_SIM_SEED") {
+    match number("SIM_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..number("WSRING_SIM_SEEDS").unwrap_or(usual),
+        None => 0..number("SIM_SEEDS").unwrap_or(usual),
     }
 }
 
@@ -30,7 +30,7 @@ impl Drop for Replay {
             let Self { seed, test } = self;
             eprintln!("\nseed {seed} failed; to replay it:");
             eprintln!(
-                "  WSRING_SIM_SEED={seed} cargo test --release -p wsring-tests --test simulation -- {test}\n"
+                "  SIM_SEED={seed} cargo test --release -p wsring-tests --test simulation -- {test}\n"
             );
         }
     }
