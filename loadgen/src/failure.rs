@@ -21,6 +21,14 @@ pub(crate) enum Failure {
     /// The engine did not start, or was lost.
     #[error(transparent)]
     Engine(#[from] wsring::Error),
+    /// A process that publishes and one that subscribes did not come together, or did not stay so.
+    #[error("{address}: {cause}")]
+    Apart {
+        /// Where the one listens for the other.
+        address: String,
+        /// Why not.
+        cause: String,
+    },
     /// There was nothing to calibrate with.
     #[error("the null server to calibrate with gave no result: {cause}")]
     NullServer {

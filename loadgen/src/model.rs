@@ -20,8 +20,8 @@ mod section;
 
 pub(crate) use latency::{Latency, decode, encode, percentile, percentile_name};
 pub(crate) use result::{
-    Calibration, CostPoint, Evidence, Half, Health, Interval, Rates, ServerCost, Steady, ThresholdResult,
-    Verdict,
+    Calibration, ClockOffset, CostPoint, Evidence, Half, Health, Interval, Rates, ServerCost, Steady,
+    ThresholdResult, Verdict,
 };
 pub(crate) use section::{Curve, Line, Section, Value};
 
@@ -76,6 +76,12 @@ pub(crate) struct Report {
     pub(crate) calibration: Option<Calibration>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) server: Option<ServerCost>,
+    /// Where publisher and subscribers were processes of their own: which messages this is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) campaign: Option<String>,
+    /// And how the publisher's clock stood to that of each that subscribed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) clocks: Vec<ClockOffset>,
     pub(crate) thresholds: Vec<ThresholdResult>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) steady: Option<Steady>,

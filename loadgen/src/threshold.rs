@@ -89,9 +89,19 @@ impl Threshold {
         let value = self.metric.of(report);
         ThresholdResult {
             text: self.text.clone(),
-            measured: value.map(|value| self.metric.show(value)),
+            measured: value.map(|value| self.metric.shown(report, value)),
             met: value.is_some_and(|value| self.is_met_by(value)),
         }
+    }
+
+    /// What makes the outcome no certain one: the clocks are not known well enough.
+    fn doubt(&self, report: &Report) -> Option<String> {
+        let uncertainty = self.metric.latency(report)?.uncertainty? as f64;
+        let is_near = (self.metric.of(report)? - self.bound).abs() <= uncertainty;
+        let text = || {
+            format!("{} may be otherwise: the clocks are known to within {}", self.text, Nanos(uncertainty))
+        };
+        is_near.then(text)
     }
 
     /// Whether a value of the metric meets it.
@@ -108,6 +118,7 @@ pub(crate) fn apply(thresholds: &[Threshold], report: &mut Report) {
             let measured = result.measured.as_deref().unwrap_or("too few samples, or not measured");
             report.not_met(format!("{} was not met: {measured}", result.text));
         }
+        report.warnings.extend(threshold.doubt(report));
         report.thresholds.push(result);
     }
 }
@@ -134,6 +145,15 @@ impl Metric {
         match name {
             None => report.main_latency(),
             Some(name) => report.latencies.iter().find(|each| each.name == *name && each.tag == *tag),
+        }
+    }
+
+    /// A value in a report as people read it: none that its clocks cannot tell.
+    fn shown(&self, report: &Report, value: f64) -> String {
+        let latency = self.latency(report).filter(|latency| !latency.can_tell(value));
+        match latency.and_then(|latency| latency.uncertainty) {
+            Some(uncertainty) => format!("< {}", Nanos(uncertainty as f64)),
+            None => self.show(value),
         }
     }
 

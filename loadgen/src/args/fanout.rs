@@ -4,6 +4,7 @@ use super::load::{HealthOptions, PhaseOptions, rate};
 use super::{Common, KindChoice};
 use crate::units::size;
 use clap::{Args, ValueEnum};
+use std::net::SocketAddr;
 
 /// Durations are written as in 30s, 500ms, 2m; sizes as in 20, 64KiB, 1MiB; rates as in 500, 20k, 1.5M.
 ///
@@ -51,6 +52,21 @@ pub(crate) struct FanoutOptions {
     /// Connections, or processes at a time, that take turns in publishing.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) publishers: u32,
+    /// Publish only, and listen here for `wsload fanout --clock`: processes, on this host or on others, that subscribe.
+    /// They are told what is published and when, and what the clock shows.
+    #[arg(long, value_name = "ADDR:PORT", conflicts_with_all = ["subscribers", "subscribe"])]
+    pub(crate) clock_listen: Option<SocketAddr>,
+    /// How many of those publishing waits for.
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "clock_listen", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) processes: u32,
+    /// Subscribe only, to what the process publishes that was called with --clock-listen and is reached here. It has
+    /// the rate, the messages and all times but --drain-timeout and --interval; latencies are known to within
+    /// what the two clocks are, which the report says.
+    #[arg(long, value_name = "HOST:PORT", conflicts_with_all = [
+        "clock_listen", "message_rate", "size", "publish", "publish_url", "publish_text", "publish_header",
+        "publish_command", "publishers", "settle", "start_at", "warm_up", "duration",
+    ])]
+    pub(crate) clock: Option<String>,
     #[command(flatten)]
     pub(crate) phases: PhaseOptions,
     #[command(flatten)]

@@ -23,6 +23,9 @@ pub(crate) struct Latency {
     /// A part of the run that is measured by itself, `healthy` say. Absent: all of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tag: Option<String>,
+    /// Between two clocks: how far each value may be from the truth. What is less is no figure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) uncertainty: Option<u64>,
     pub(crate) count: u64,
     pub(crate) min: u64,
     pub(crate) mean: f64,
@@ -43,6 +46,7 @@ impl Latency {
         Self {
             name: name.to_owned(),
             tag: None,
+            uncertainty: None,
             count: histogram.len(),
             min: histogram.min(),
             mean: if is_empty { 0.0 } else { histogram.mean() },
@@ -70,6 +74,11 @@ impl Latency {
     /// A percentile of those that are written out.
     pub(crate) fn at(&self, percentile: f64) -> Option<u64> {
         self.percentiles.get(&percentile_name(percentile)).copied().flatten()
+    }
+
+    /// Whether a value is more than the clocks are uncertain by.
+    pub(crate) fn can_tell(&self, value: f64) -> bool {
+        self.uncertainty.is_none_or(|uncertainty| value >= uncertainty as f64)
     }
 
     /// Name and tag as people read them: `response, healthy`.

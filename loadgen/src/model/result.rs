@@ -134,6 +134,28 @@ pub(crate) struct CostPoint {
     pub(crate) kernel_bytes: Option<u64>,
 }
 
+/// How the clock of a process that published stood to that of one that subscribed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct ClockOffset {
+    /// The host that subscribed.
+    pub(crate) here: String,
+    /// The host that published.
+    pub(crate) there: String,
+    /// They read one clock: nothing had to be asked, and nothing is uncertain.
+    pub(crate) is_same: bool,
+    /// What the clock there showed more, when it was first asked.
+    pub(crate) offset_ns: i64,
+    /// By how much it gained from then on, and how far that may be from the truth.
+    pub(crate) drift_ppm: f64,
+    pub(crate) drift_within_ppm: f64,
+    /// How far the offset may be from what was taken for it, at any time of the run.
+    pub(crate) uncertainty_ns: u64,
+    /// Questions about the time, and the quickest of them.
+    pub(crate) probes: u64,
+    pub(crate) round_trip_ns: u64,
+}
+
 /// A threshold and what was measured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

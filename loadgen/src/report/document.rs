@@ -1,7 +1,7 @@
 //! A report in words: what the summary on the terminal, the Markdown and the HTML page have in common.
 
 use super::words::{self, UNKNOWN, counted, grouped, nanos, number, share, spaced};
-use crate::model::{Latency, Report, Section, ServerCost};
+use crate::model::{ClockOffset, Latency, Report, Section, ServerCost};
 use crate::threshold::Nanos;
 
 /// Percentiles that have a column.
@@ -30,6 +30,7 @@ pub(crate) fn blocks(report: &Report) -> Vec<Block> {
     let mut blocks = vec![run(report), latencies(report), messages(report), errors(report), health(report)];
     blocks.extend(report.server.as_ref().map(server));
     blocks.push(steady(report));
+    blocks.push(clocks(report));
     blocks.extend(report.sections.iter().map(section));
     blocks.push(thresholds(report));
     blocks.retain(|block| !block.is_empty());
@@ -134,14 +135,11 @@ fn latencies(report: &Report) -> Block {
 }
 
 fn latency_row(latency: &Latency) -> Vec<String> {
-    let mut row = vec![
-        latency.title(),
-        grouped(latency.count),
-        nanos(Some(latency.min)),
-        Nanos(latency.mean).to_string(),
-    ];
-    row.extend(PERCENTILES.map(|(_, percentile)| nanos(latency.at(percentile))));
-    row.push(nanos(Some(latency.max)));
+    let shown = |value: Option<u64>| words::latency(latency, value.map(|value| value as f64));
+    let mean = words::latency(latency, Some(latency.mean));
+    let mut row = vec![latency.title(), grouped(latency.count), shown(Some(latency.min)), mean];
+    row.extend(PERCENTILES.map(|(_, percentile)| shown(latency.at(percentile))));
+    row.push(shown(Some(latency.max)));
     row
 }
 
@@ -257,6 +255,44 @@ fn steady(report: &Report) -> Block {
         notes: steady.reasons.clone(),
         ..Block::new("Steady state")
     }
+}
+
+/// What latencies between two processes are worth.
+fn clocks(report: &Report) -> Block {
+    let columns =
+        ["subscribed", "published", "offset", "drift", "uncertainty", "questions", "best round trip"];
+    let mut table = Table::new(&columns);
+    let row = |clock: &ClockOffset| {
+        let hosts = [clock.here.clone(), clock.there.clone()];
+        let known = if clock.is_same {
+            ["0 s", "0 ppm", "0 ns", "0", UNKNOWN].map(String::from)
+        } else {
+            [
+                format!("{:.6} s", clock.offset_ns as f64 / 1e9),
+                drift(clock),
+                nanos(Some(clock.uncertainty_ns)),
+                grouped(clock.probes),
+                nanos(Some(clock.round_trip_ns)),
+            ]
+        };
+        hosts.into_iter().chain(known).collect()
+    };
+    table.rows = report.clocks.iter().map(row).collect();
+    let worst = report.clocks.iter().map(|clock| clock.uncertainty_ns).max().unwrap_or_default();
+    let same = "0 s: both processes are on one machine and read the same CLOCK_MONOTONIC";
+    let other = format!(
+        "Deliveries are known to within {}; what is less than that is no figure, and < stands there",
+        nanos(Some(worst))
+    );
+    let notes = [(report.clocks.iter().any(|clock| clock.is_same), same.to_owned()), (worst > 0, other)];
+    let notes = notes.into_iter().filter(|(holds, _)| *holds).map(|(_, note)| note);
+    Block { table, notes: notes.collect(), ..Block::new("Clocks") }
+}
+
+/// None that is less than it is known to.
+fn drift(clock: &ClockOffset) -> String {
+    let (drift, within) = (clock.drift_ppm, clock.drift_within_ppm);
+    if drift.abs() < within { format!("< {within:.1} ppm") } else { format!("{drift:.1} ppm") }
 }
 
 fn section(section: &Section) -> Block {

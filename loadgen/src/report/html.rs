@@ -11,7 +11,7 @@ mod plots;
 
 use super::document::{self, Block, Table};
 use super::text::is_numeric;
-use super::words::{grouped, nanos, number, share};
+use super::words::{self, grouped, number, share};
 use crate::model::{Report, Verdict};
 use crate::threshold::FAULTS;
 use std::fmt::Write;
@@ -49,7 +49,7 @@ pub(crate) fn of(report: &Report) -> String {
 fn write_header(html: &mut String, report: &Report) {
     let (workload, url) = (escaped(&report.workload), escaped(&report.url));
     let _ = write!(html, "<header>\n<h1>{workload} <small>{url}</small></h1>\n");
-    let load = escaped(&super::words::load(&report.load));
+    let load = escaped(&words::load(&report.load));
     let _ = writeln!(html, "<p class=\"lead\">{load}</p>");
     let (class, meaning) = match report.verdict {
         Verdict::Met => ("met", "Met: everything came back as it should"),
@@ -88,9 +88,10 @@ fn tiles(report: &Report) -> Vec<(String, String)> {
     }
     if let Some(latency) = report.main_latency().filter(|latency| latency.count > 0) {
         for (name, percentile) in [("p50", 50.0), ("p99", 99.0), ("p99.9", 99.9)] {
-            tile(&format!("{} {name}", latency.title()), nanos(latency.at(percentile)));
+            let value = latency.at(percentile).map(|value| value as f64);
+            tile(&format!("{} {name}", latency.title()), words::latency(latency, value));
         }
-        tile(&format!("{} max", latency.title()), nanos(Some(latency.max)));
+        tile(&format!("{} max", latency.title()), words::latency(latency, Some(latency.max as f64)));
     }
     tile(
         "connections opened",

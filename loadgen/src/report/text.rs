@@ -66,6 +66,7 @@ fn write_table(text: &mut String, table: &Table) {
 pub(crate) fn is_numeric(table: &Table, column: usize) -> bool {
     table.rows.iter().all(|row| {
         let cell = row[column].strip_prefix('-').unwrap_or(&row[column]);
+        let cell = cell.strip_prefix("< ").unwrap_or(cell);
         cell.is_empty() || cell.starts_with(|c: char| c.is_ascii_digit() || c == '+')
     })
 }

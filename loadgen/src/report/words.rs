@@ -1,6 +1,6 @@
 //! Numbers and their units, and the load, as people read them.
 
-use crate::model::{Arrivals, Load, Model, Value};
+use crate::model::{Arrivals, Latency, Load, Model, Value};
 use crate::threshold::Nanos;
 
 /// Stands for what was not measured, or of too few samples.
@@ -66,6 +66,15 @@ pub(crate) fn bytes(value: f64) -> String {
 /// Nanoseconds, or the sign for unknown.
 pub(crate) fn nanos(value: Option<u64>) -> String {
     value.map_or_else(|| UNKNOWN.to_owned(), |value| Nanos(value as f64).to_string())
+}
+
+/// A value of a latency; one that its clocks cannot tell is only said to be less than they can.
+pub(crate) fn latency(of: &Latency, value: Option<f64>) -> String {
+    match (value, of.uncertainty) {
+        (None, _) => UNKNOWN.to_owned(),
+        (Some(value), Some(uncertainty)) if !of.can_tell(value) => format!("< {}", Nanos(uncertainty as f64)),
+        (Some(value), _) => Nanos(value).to_string(),
+    }
 }
 
 /// A number with a unit of a fact in the model.
@@ -182,6 +191,21 @@ mod tests {
         }
         assert_eq!(value(&Value::Count(12_345), ""), "12,345");
         assert_eq!(value(&Value::Unknown, "ns"), "-");
+    }
+
+    #[test]
+    fn what_clocks_cannot_tell_is_no_figure() {
+        let certain = Latency::default();
+        let uncertain = Latency { uncertainty: Some(120_000), ..Latency::default() };
+        let table = [
+            (&certain, Some(5.0), "5 ns"),
+            (&uncertain, Some(119_999.0), "< 120 us"),
+            (&uncertain, Some(120_000.0), "120 us"),
+            (&uncertain, None, "-"),
+        ];
+        for (of, value, text) in table {
+            assert_eq!(latency(of, value), text);
+        }
     }
 
     #[test]

@@ -69,6 +69,27 @@ fn what_is_not_met_is_in_the_verdict() {
 }
 
 #[test]
+fn what_clocks_cannot_tell_is_no_certain_outcome() {
+    let table = [
+        ("p50<10ms", "5.00 ms", true, false),
+        ("p50<5.1ms", "5.00 ms", true, true),
+        ("p50<4.9ms", "5.00 ms", false, true),
+        ("min<1ms", "< 200 us", true, false),
+        ("min<100us", "< 200 us", true, true),
+        ("service:healthy.p50<251us", "250 us", true, false),
+    ];
+    for (text, measured, met, is_doubted) in table {
+        let mut report = report();
+        report.latencies[0].uncertainty = Some(200_000);
+        apply(&[text.parse().unwrap()], &mut report);
+        let result = &report.thresholds[0];
+        assert_eq!((result.measured.as_deref(), result.met), (Some(measured), met), "{text}");
+        let warning = format!("{text} may be otherwise: the clocks are known to within 200 us");
+        assert_eq!(report.warnings, if is_doubted { vec![warning] } else { vec![] }, "{text}");
+    }
+}
+
+#[test]
 fn mistakes_are_refused() {
     let table = [
         ("", "it compares nothing"),

@@ -2,49 +2,51 @@
 //!
 //! ```text
 //!   subscriber   what each subscriber has got; a shard's lane has the times at which each message came
-//!   publish      by WebSocket, POST or command, by a schedule
+//!   publish      by WebSocket, POST (http) or command, by a schedule
 //!   stamp        what is published, and how it is known in what arrives
 //!   tally        first, median and last delivery of each message, reach, lag
+//!   watch        looks on until everything has come
+//!   apart        publisher and subscribers are processes of their own, on hosts of their own
 //! ```
 //!
-//! Publishers and subscribers are one process with one clock, CLOCK_MONOTONIC: no delivery can be earlier than its
-//! publish, and were one, it would be counted and not be made a zero.
+//! In one process there is one clock, CLOCK_MONOTONIC: no delivery can be earlier than its publish, and were one, it
+//! would be counted and not be made a zero. Between two machines (`apart`), the clocks' offset has an uncertainty.
 
+mod apart;
+mod http;
 mod publish;
 mod stamp;
 mod subscriber;
 mod tally;
+mod watch;
 
 use crate::args::{FanoutOptions, KindChoice, Way};
 use crate::clock;
 use crate::failure::Failure;
 use crate::fleet::Fleet;
-use crate::measure::health::{Strain, Vitals};
+use crate::measure::health::Strain;
 use crate::measure::neighbours;
 use crate::model::{Arrivals, Load, Model, Opening, Phase, Rates, Report};
 use crate::pace::wait_for;
-use crate::report::{self, Moment, Progress};
-use publish::{Campaign, HttpTarget, Log, Megaphone, Speaker, Speakers, lock};
+use crate::report;
+use crate::threshold::Nanos;
+use http::HttpTarget;
+use publish::{Campaign, Log, Megaphone, Speaker, Speakers, lock};
 use stamp::{STAMP_BYTES, Stamps};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
-use subscriber::{Audience, Desk, LastCall, Subscriber};
+use subscriber::{Audience, Desk, Subscriber};
 use tally::Tally;
 use wsring::{ConnectOptions, ConnectionId, Kind, Time};
 
 /// Where everything that is random begins.
 const SEED: u64 = 1;
-/// How often it is looked for what has come.
-const LOOK: Duration = Duration::from_millis(10);
-const SHOWN_APART: Duration = Duration::from_millis(500);
-/// How much longer than that a shard may take for its last words.
-const GRACE: Duration = Duration::from_secs(10);
 /// What a server may put around a message.
 const WRAPPING_BYTES: usize = 4096;
 
-/// The times of a run.
+/// The times of a run, by the clock here.
 struct Times {
     origin: Time,
     begin: Time,
@@ -59,32 +61,55 @@ struct Times {
 /// As [`Fleet::open_with`], and the caller's fault: what cannot be published.
 pub(crate) fn run(options: &FanoutOptions) -> Result<Report, Failure> {
     let target = check(options)?;
+    match (options.clock_listen, &options.clock) {
+        (Some(address), _) => apart::publish(options, address, target),
+        (_, Some(address)) => apart::subscribe(options, address),
+        _ => together(options, target),
+    }
+}
+
+/// Publishers and subscribers in this process.
+fn together(options: &FanoutOptions, target: Option<HttpTarget>) -> Result<Report, Failure> {
     let mut report = report::start("fanout", &options.common.url, SEED);
     let origin = clock::now();
-    let stamp = || Stamps::new(options.size, (origin.0 >> 10) as u32 ^ std::process::id());
-    let audience = Arc::new(Audience {
-        stamps: stamp(),
-        subscribe: options.subscribe(),
-        publishers: options.publishers,
-        desk: Desk::default(),
-    });
-    let bytes = options.size + WRAPPING_BYTES;
-    let fleet = Fleet::start(&options.common, options.subscribers, bytes, bytes)?;
-    let opening = fleet.open_with(|member, _| {
-        let audience = Arc::clone(&audience);
-        move || Subscriber::new(member, audience)
-    })?;
+    let run = run_number(origin);
+    let audience = audience(options, Stamps::new(options.size, run), options.publishers);
+    let fleet = start(options, options.subscribers, options.size)?;
+    let opening = open(&fleet, &audience)?;
     let speakers = if options.publish == Way::Ws { open_speakers(options, &fleet)? } else { Vec::new() };
     let times = times(options, origin)?;
-    let campaign = Arc::new(campaign(options, stamp(), &times));
+    let campaign = Arc::new(campaign(options, Stamps::new(options.size, run), &times));
     publish(options, &campaign, target, speakers, &fleet);
-    let (tally, strain) = watch(options, &fleet, &campaign, &audience.desk, &times, opening)?;
+    let watched = watch::watch(options, &fleet, &campaign, &audience.desk, &times, opening, None)?;
     let over = clock::now();
-    describe(&mut report, options);
-    fill(&mut report, options, &times, &campaign, tally, &strain);
+    describe(&mut report, options, &campaign);
+    fill(&mut report, options, &times, &campaign, watched.tally, &watched.strain);
     fleet.account(opening, &mut report)?;
     report.phases = phases(&times, opening, over);
     Ok(report)
+}
+
+/// A number that no other run has, as far as time and process tell.
+fn run_number(origin: Time) -> u32 {
+    (origin.0 >> 10) as u32 ^ std::process::id()
+}
+
+fn audience(options: &FanoutOptions, stamps: Stamps, publishers: u32) -> Arc<Audience> {
+    Arc::new(Audience { stamps, subscribe: options.subscribe(), publishers, desk: Desk::default() })
+}
+
+/// Starts the engine for so many connections and messages of that size.
+fn start(options: &FanoutOptions, connections: u32, size: usize) -> Result<Fleet<'_>, Failure> {
+    let bytes = size + WRAPPING_BYTES;
+    Fleet::start(&options.common, connections, bytes, bytes)
+}
+
+/// Opens the subscribers.
+fn open(fleet: &Fleet<'_>, audience: &Arc<Audience>) -> Result<Opening, Failure> {
+    fleet.open_with(|member, _| {
+        let audience = Arc::clone(audience);
+        move || Subscriber::new(member, audience)
+    })
 }
 
 /// What can be seen to be wrong before anything is opened; where POSTs go.
@@ -120,11 +145,14 @@ fn campaign(options: &FanoutOptions, stamps: Stamps, times: &Times) -> Campaign 
         text: options.publish_text(),
         kind: if options.kind == KindChoice::Binary { Kind::Binary } else { Kind::Text },
         begin: times.begin,
-        period: 1e9 / options.message_rate,
+        start: times.start,
+        end: times.end,
+        message_rate: options.message_rate,
         count: (seconds * options.message_rate).ceil() as u32,
         publishers: options.publishers,
         log: Mutex::new(Log::default()),
         is_over: AtomicBool::new(false),
+        offsets: None,
     }
 }
 
@@ -168,83 +196,25 @@ fn publish(
         let command = options.publish_command.clone().unwrap_or_default();
         // They end with the schedule, or with the process: a publisher that hangs holds up nothing.
         thread::spawn(move || match target {
-            Some(target) => publish::post(&campaign, &target, publisher),
+            Some(target) => http::post(&campaign, &target, publisher),
             None => publish::run(&campaign, &command, publisher),
         });
     }
 }
 
-/// Looks on until everything has come, or is not waited for any more.
-fn watch(
-    options: &FanoutOptions,
-    fleet: &Fleet<'_>,
-    campaign: &Campaign,
-    desk: &Desk,
-    times: &Times,
-    opening: Opening,
-) -> Result<(Tally, Strain), Failure> {
-    let interval = options.phases.interval.min(options.phases.duration(None));
-    let mut tally = Tally::new(times.origin, times.start, times.end, interval, opening.opened);
-    let mut progress = Progress::new(options.common.output.no_progress);
-    let (mut edges, mut shown) = (Vec::new(), Time(0));
-    loop {
-        clock::sleep_until(clock::now().after(LOOK));
-        let now = clock::now();
-        let edge = if edges.is_empty() { times.start } else { times.end };
-        if edges.len() < 2 && now >= edge {
-            edges.push(Vitals::take(&fleet.client().observer().shards()));
-        }
-        take(&mut tally, desk, campaign);
-        if now.since(shown) >= SHOWN_APART {
-            shown = now;
-            progress.show(&moment(times, now, fleet, campaign));
-        }
-        let is_done = campaign.done() >= u64::from(campaign.count) && tally.is_complete();
-        if now >= times.drained || (now >= times.end && is_done && edges.len() == 2) {
-            break;
-        }
-    }
-    campaign.is_over.store(true, Ordering::Relaxed);
-    let shards = fleet.shards();
-    for shard in 0..shards {
-        let desk = Arc::clone(desk);
-        fleet.client().drive(shard, move || LastCall(desk));
-    }
-    let all_told = wait_for(Instant::now() + GRACE, || {
-        take(&mut tally, desk, campaign);
-        tally.ended == shards
-    });
-    tally.finish(campaign);
-    let strain = edges.first().zip(edges.last()).map(|(first, last)| last.since(first));
-    if all_told { Ok((tally, strain.unwrap_or_default())) } else { Err(Failure::Stuck) }
-}
-
-fn take(tally: &mut Tally, desk: &Desk, campaign: &Campaign) {
-    // Deliveries are taken first: what is published later cannot be among them.
-    let told = std::mem::take(&mut *lock(desk));
-    let published = campaign.take_published();
-    tally.take(told, published, campaign);
-}
-
-fn moment<'m>(times: &Times, now: Time, fleet: &Fleet<'_>, campaign: &Campaign) -> Moment<'m> {
-    let phases =
-        [("settle", times.begin), ("warm_up", times.start), ("measure", times.end), ("drain", times.drained)];
-    let (phase, end) = phases.into_iter().find(|(_, end)| now < *end).unwrap_or(("drain", now));
-    let (connections, errors) = (u64::from(fleet.alive()), campaign.failed());
-    Moment { phase, remaining: Some(end.since(now)), connections, interval: None, errors }
-}
-
-fn describe(report: &mut Report, options: &FanoutOptions) {
-    let way = match options.publish {
-        Way::Ws => "published by WebSocket",
-        Way::Http => "published by POST",
-        Way::Command => "published by a command",
+fn describe(report: &mut Report, options: &FanoutOptions, campaign: &Campaign) {
+    let way = match (options.publish, &options.clock) {
+        (_, Some(_)) => "published by another process",
+        (Way::Ws, _) => "published by WebSocket",
+        (Way::Http, _) => "published by POST",
+        (Way::Command, _) => "published by a command",
     };
+    let is_publisher = options.clock_listen.is_some();
     report.load = Load {
-        model: Model::Open { rate: options.message_rate, arrivals: Arrivals::Fixed },
-        connections: u64::from(options.subscribers),
+        model: Model::Open { rate: campaign.message_rate, arrivals: Arrivals::Fixed },
+        connections: u64::from(if is_publisher { options.publishers } else { options.subscribers }),
         kind: options.kind.name().to_owned(),
-        size: format!("{} B, {way},", options.size),
+        size: format!("{} B, {way},", campaign.stamps.size()),
         preset: None,
     };
 }
@@ -259,10 +229,12 @@ fn fill(
     strain: &Strain,
 ) {
     let seconds = times.end.since(times.start).as_secs_f64();
-    report.latencies = tally.latencies();
+    let uncertainty = report.clocks.iter().map(|clock| clock.uncertainty_ns).max();
+    report.latencies = tally.latencies(uncertainty);
     let (sent, answered) = (tally.messages as f64 / seconds, tally.deliveries as f64 / seconds);
-    let (bytes_sent, bytes_received) = (sent * options.size as f64, answered * options.size as f64);
-    report.rates = Rates { offered: Some(options.message_rate), sent, answered, bytes_sent, bytes_received };
+    let size = campaign.stamps.size() as f64;
+    let (bytes_sent, bytes_received) = (sent * size, answered * size);
+    report.rates = Rates { offered: Some(campaign.message_rate), sent, answered, bytes_sent, bytes_received };
     report.series = tally.series();
     report.sections.push(tally.section());
     report.health = strain.judge(&tally.meter, tally.messages, options.health.lag_max);
@@ -276,7 +248,6 @@ fn fill(
         ("duplicate", found.duplicate, "deliveries came twice"),
         ("out_of_order", found.out_of_order, "deliveries came out of order"),
         ("corrupt", found.corrupt, "deliveries were not what was published"),
-        ("negative_samples", tally.negative(), "deliveries came before they were published: clocks differ"),
         ("other_messages", found.other, ""),
     ];
     for (name, count, fault) in counts {
@@ -285,12 +256,30 @@ fn fill(
             report.not_met(format!("{count} {fault}"));
         }
     }
+    judge_negative(report, &tally, uncertainty.unwrap_or_default());
     if tally.messages == 0 || tally.deliveries == 0 {
         report.not_met("nothing was published in the window that came to anybody".into());
     }
     report.judge_health(options.health.allow_limited);
     let failures = campaign.failures();
     report.warnings.extend(failures.into_iter().map(|(text, count)| format!("{count} times: {text}")));
+}
+
+/// Deliveries before their publish: as far as clocks are uncertain they have to be expected, and no further.
+fn judge_negative(report: &mut Report, tally: &Tally, uncertainty: u64) {
+    let (count, earliest) = (tally.negative(), tally.earliest());
+    report.counts.insert(String::from("negative_samples"), count);
+    let by = Nanos(earliest as f64);
+    if earliest > uncertainty {
+        report.not_met(format!(
+            "{count} deliveries came before they were published, by up to {by}: clocks differ"
+        ));
+    } else if count > 0 {
+        report.warnings.push(format!(
+            "{count} deliveries came before they were published, by up to {by}: less than the clocks are uncertain \
+             by; no latency has them in it, so that its lower percentiles are too high"
+        ));
+    }
 }
 
 fn phases(times: &Times, opening: Opening, over: Time) -> Vec<Phase> {

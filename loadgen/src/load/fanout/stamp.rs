@@ -45,6 +45,11 @@ impl Stamps {
         Self { head, size: size.max(STAMP_BYTES), content }
     }
 
+    /// Bytes of each.
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
     /// The message with a number.
     pub(crate) fn payload(&self, number: u32) -> String {
         let mut text = String::from_utf8_lossy(&self.head).into_owned();

@@ -2,8 +2,10 @@
 //!
 //! For each message that was due in the window: its first, median and last delivery, and how many it had. All of it
 //! is known twice: from the time at which the schedule wanted it published, which is what its readers wait for, and
-//! from the time at which it was.
+//! from the time at which it was. Where another machine publishes, both are times of its clock, and a message is added
+//! once it is settled when that was here.
 
+use super::Times;
 use super::publish::Campaign;
 use super::subscriber::{FanCounts, Told};
 use crate::measure::meter::{Meter, histogram, record};
@@ -21,6 +23,8 @@ struct Spread {
     last: Histogram<u64>,
     /// Deliveries before it: the clocks differ, or the publisher's had gone on.
     negative: u64,
+    /// By how many nanoseconds the earliest of them.
+    earliest: u64,
 }
 
 /// Adds up.
@@ -51,7 +55,7 @@ pub(crate) struct Tally {
 impl Spread {
     fn new() -> Self {
         let [all, first, median, last] = std::array::from_fn(|_| histogram());
-        Self { all, first, median, last, negative: 0 }
+        Self { all, first, median, last, negative: 0, earliest: 0 }
     }
 
     /// Adds a message by its deliveries in ascending order.
@@ -62,6 +66,8 @@ impl Spread {
             }
             u64::from(time < from)
         };
+        let earliest = times.first().map_or(0, |time| from.since(*time).as_nanos() as u64);
+        self.earliest = self.earliest.max(earliest);
         self.negative += times.iter().map(|time| take(&mut self.all, *time)).sum::<u64>();
         for (to, time) in [
             (&mut self.first, times.first()),
@@ -80,8 +86,9 @@ impl Spread {
 }
 
 impl Tally {
-    /// Of messages that are due from `start` to `end`, each to be delivered so often.
-    pub(crate) fn new(origin: Time, start: Time, end: Time, interval: Duration, expected: u64) -> Self {
+    /// Of messages that are due in the measured time, each to be delivered so often.
+    pub(super) fn new(times: &Times, interval: Duration, expected: u64) -> Self {
+        let Times { origin, start, end, .. } = *times;
         let pieces = end.since(start).as_nanos().div_ceil(interval.as_nanos()) as usize;
         Self {
             start,
@@ -116,20 +123,20 @@ impl Tally {
             }
         }
         self.published.extend(published);
-        let whole: Vec<u32> = self
-            .coming
-            .iter()
-            .filter(|(number, times)| {
-                times.len() as u64 >= self.expected && self.published.contains_key(number)
-            })
-            .map(|(number, _)| *number)
-            .collect();
+        let is_whole = |(number, at): &(&u32, &Time)| {
+            self.has_all(**number) && campaign.is_settled(**at) && campaign.is_settled(campaign.due(**number))
+        };
+        let whole: Vec<u32> = self.published.iter().filter(is_whole).map(|(number, _)| *number).collect();
         whole.into_iter().for_each(|number| self.close(number, campaign));
+    }
+
+    fn has_all(&self, number: u32) -> bool {
+        self.coming.get(&number).map_or(0, Vec::len) as u64 >= self.expected
     }
 
     /// Whether every message that was published has come to everybody.
     pub(crate) fn is_complete(&self) -> bool {
-        self.published.is_empty()
+        self.published.keys().all(|number| self.has_all(*number))
     }
 
     /// Nothing more will come.
@@ -141,23 +148,25 @@ impl Tally {
     fn close(&mut self, number: u32, campaign: &Campaign) {
         let mut times = self.coming.remove(&number).unwrap_or_default();
         let (Some(actual), due) = (self.published.remove(&number), campaign.due(number)) else { return };
-        if due < self.start || due >= self.end {
+        if due < campaign.start || due >= campaign.end {
             return;
         }
         times.sort_unstable();
-        self.intended.add(due, &times);
-        self.actual.add(actual, &times);
+        let due_here = campaign.here(due);
+        self.intended.add(due_here, &times);
+        self.actual.add(campaign.here(actual), &times);
         record(&mut self.meter.lag, actual.since(due));
         let reached = times.len() as u64;
         self.messages += 1;
         self.deliveries += reached;
         self.complete += u64::from(reached >= self.expected);
         self.fewest = Some(self.fewest.map_or(reached, |fewest| fewest.min(reached)));
-        let piece = (due.since(self.start).as_nanos() / self.interval.as_nanos()) as usize;
+        let piece = (due.since(campaign.start).as_nanos() / self.interval.as_nanos()) as usize;
         if let Some((sent, delivered, histogram)) = self.pieces.get_mut(piece) {
             *sent += 1;
             *delivered += reached;
-            times.iter().for_each(|time| record(histogram, time.since(due)));
+            let after = times.iter().filter(|time| **time >= due_here);
+            after.for_each(|time| record(histogram, time.since(due_here)));
         }
     }
 
@@ -171,13 +180,25 @@ impl Tally {
         self.actual.negative
     }
 
-    /// Deliveries first; from the schedule's time, then from the publishing.
-    pub(crate) fn latencies(&mut self) -> Vec<Latency> {
+    /// By how many nanoseconds the earliest of them.
+    pub(crate) fn earliest(&self) -> u64 {
+        self.actual.earliest
+    }
+
+    /// Deliveries first; from the schedule's time, then from the publishing. They are known to within `uncertainty`.
+    pub(crate) fn latencies(&mut self, uncertainty: Option<u64>) -> Vec<Latency> {
         self.meter.response.add(&self.intended.all).expect("a histogram that grows takes any other");
-        let mut all = self.intended.latencies().to_vec();
-        all.push(Latency::of("schedule_lag", &self.meter.lag));
-        all.extend(self.actual.latencies().map(|latency| latency.tagged("from the publish")));
+        let uncertainty = uncertainty.filter(|uncertainty| *uncertainty > 0);
+        let within = |latency: Latency| Latency { uncertainty, ..latency };
+        let mut all = self.intended.latencies().map(within).to_vec();
+        all.push(self.lag());
+        all.extend(self.actual.latencies().map(|latency| within(latency.tagged("from the publish"))));
         all
+    }
+
+    /// How late messages were published.
+    pub(crate) fn lag(&self) -> Latency {
+        Latency::of("schedule_lag", &self.meter.lag)
     }
 
     /// How far messages reached.

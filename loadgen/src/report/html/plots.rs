@@ -2,6 +2,7 @@
 
 use crate::model::{Curve, Interval, Latency, Report};
 use crate::report::plot::{Axis, Line, Plot, Scale, Unit};
+use crate::report::words::nanos;
 
 /// Points of a line over time; more cannot be told apart on any screen.
 const POINTS_MAX: usize = 1200;
@@ -31,7 +32,8 @@ fn percentiles(report: &Report) -> Vec<Plot> {
         known.unwrap_or(GROUPS.len() - 1)
     };
     let plot = |(index, (title, _)): (usize, &(&str, _))| {
-        let latencies = report.latencies.iter().filter(|latency| group_of(latency) == index);
+        let latencies: Vec<&Latency> =
+            report.latencies.iter().filter(|latency| group_of(latency) == index).collect();
         Plot {
             title: String::from(*title),
             x: Axis::new(
@@ -40,11 +42,20 @@ fn percentiles(report: &Report) -> Vec<Plot> {
                 Unit::Percentile,
             ),
             y: Axis::new("latency, logarithmic", Scale::Log, Unit::Nanos),
-            lines: latencies.map(by_percentile).collect(),
-            note: String::from("Drawn as far as ten samples lie above."),
+            lines: latencies.iter().map(|latency| by_percentile(latency)).collect(),
+            note: note(&latencies),
         }
     };
     GROUPS.iter().enumerate().map(plot).collect()
+}
+
+/// Where lines begin and end.
+fn note(latencies: &[&Latency]) -> String {
+    let mut note = String::from("Drawn as far as ten samples lie above.");
+    if let Some(least) = latencies.iter().filter_map(|latency| latency.uncertainty).max() {
+        note += &format!(" Not drawn below {}: the clocks are not known better.", nanos(Some(least)));
+    }
+    note
 }
 
 /// A latency at log10(1 / (1 - quantile)). One whose histogram is damaged has no points.
@@ -58,7 +69,7 @@ fn by_percentile(latency: &Latency) -> Line {
             let nines = f64::from(step) / f64::from(POINTS_PER_NINE);
             (nines, histogram.value_at_quantile(1.0 - 10f64.powf(-nines)) as f64)
         };
-        (0..=steps as u32).map(point).collect()
+        (0..=steps as u32).map(point).filter(|(_, value)| latency.can_tell(*value)).collect()
     });
     Line::new(&latency.title(), points.unwrap_or_default())
 }

@@ -1,0 +1,145 @@
+//! Publishing by POST: HTTP/1.1 of a few lines, on one connection for each publisher.
+
+use super::publish::Campaign;
+use crate::failure::Failure;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+/// How long a server may take to answer a POST.
+const ANSWER_MAX: Duration = Duration::from_secs(10);
+
+/// Where POSTs go.
+#[derive(Clone, Debug)]
+pub(crate) struct HttpTarget {
+    host: String,
+    address: String,
+    path: String,
+    headers: Vec<String>,
+}
+
+impl HttpTarget {
+    /// Of an `http://` URL.
+    ///
+    /// # Errors
+    /// The caller's fault: it is no such URL, or a header has no colon.
+    pub(crate) fn new(url: &str, headers: &[String]) -> Result<Self, Failure> {
+        let wrong =
+            || Failure::Usage(format!("--publish-url {url}: publishing by HTTP needs http://HOST:PORT/PATH"));
+        let rest = url.strip_prefix("http://").ok_or_else(wrong)?;
+        let (host, path) = rest.find('/').map_or((rest, "/"), |slash| rest.split_at(slash));
+        if host.is_empty() || url.contains(char::is_whitespace) {
+            return Err(wrong());
+        }
+        if let Some(header) =
+            headers.iter().find(|header| !header.contains(':') || header.contains(['\r', '\n']))
+        {
+            return Err(Failure::Usage(format!(
+                "--publish-header {header:?} is not of the form NAME: VALUE"
+            )));
+        }
+        let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+        let address = if has_port { host.to_owned() } else { format!("{host}:80") };
+        Ok(Self { host: host.to_owned(), address, path: path.to_owned(), headers: headers.to_vec() })
+    }
+
+    fn request(&self, body: &str) -> String {
+        let headers: String = self.headers.iter().map(|header| format!("{header}\r\n")).collect();
+        let (path, host, length) = (&self.path, &self.host, body.len());
+        format!("POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n{headers}\r\n{body}")
+    }
+
+    fn connect(&self) -> io::Result<BufReader<TcpStream>> {
+        let stream = TcpStream::connect(&self.address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(ANSWER_MAX))?;
+        Ok(BufReader::new(stream))
+    }
+}
+
+/// POSTs what is one publisher's, on one connection for as long as the server keeps it.
+pub(crate) fn post(campaign: &Campaign, target: &HttpTarget, publisher: u32) {
+    let mut kept: Option<BufReader<TcpStream>> = None;
+    campaign.walk(publisher, |body| {
+        let request = target.request(&body);
+        let answered = match kept.take() {
+            Some(stream) => Ok(stream),
+            None => target.connect(),
+        }
+        .and_then(|mut stream| {
+            stream.get_mut().write_all(request.as_bytes())?;
+            let (status, keeps) = answer(&mut stream)?;
+            kept = keeps.then_some(stream);
+            Ok(status)
+        });
+        match answered {
+            Ok(200..=299) => Ok(()),
+            Ok(status) => Err(format!("publishing was answered with {status}")),
+            Err(cause) => Err(format!("publishing failed: {cause}")),
+        }
+    });
+}
+
+/// The status of an answer, and whether another request may follow; its body is read over.
+fn answer(stream: &mut impl BufRead) -> io::Result<(u16, bool)> {
+    let mut line = String::new();
+    stream.read_line(&mut line)?;
+    let status = line.split(' ').nth(1).and_then(|status| status.trim().parse().ok());
+    let status = status.ok_or_else(|| io::Error::other(format!("no HTTP answer: {:?}", line.trim())))?;
+    let (mut length, mut keeps) = (None, true);
+    loop {
+        line.clear();
+        stream.read_line(&mut line)?;
+        let header = line.trim().to_ascii_lowercase();
+        if header.is_empty() {
+            break;
+        }
+        if let Some(value) = header.strip_prefix("content-length:") {
+            length = value.trim().parse::<u64>().ok();
+        }
+        keeps &= header != "connection: close";
+    }
+    if let Some(length) = length {
+        io::copy(&mut stream.take(length), &mut io::sink())?;
+    }
+    // What has no length ends with its connection, or is in pieces that are not worth reading.
+    Ok((status, keeps && (length.is_some() || status == 204)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_read_to_their_end() {
+        type Answered = Option<(u16, bool)>;
+        let table: [(&str, Answered, &str); 6] = [
+            ("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcREST", Some((200, true)), "REST"),
+            ("HTTP/1.1 204 No Content\r\n\r\nREST", Some((204, true)), "REST"),
+            ("HTTP/1.1 200 OK\r\n\r\nREST", Some((200, false)), "REST"),
+            ("HTTP/1.1 403 No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", Some((403, false)), ""),
+            ("220 mail.example ESMTP\r\n\r\n", None, ""),
+            ("", None, ""),
+        ];
+        for (text, expected, rest) in table {
+            let mut stream = text.as_bytes();
+            let found = answer(&mut stream).ok();
+            assert_eq!(found, expected, "{text:?}");
+            assert!(found.is_none() || stream == rest.as_bytes(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn targets_of_posts() {
+        let target = HttpTarget::new("http://localhost/topics/a", &["X: 1".into()]).expect("it is one");
+        assert_eq!(target.address, "localhost:80");
+        let request = "POST /topics/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nX: 1\r\n\r\nhi";
+        assert_eq!(target.request("hi"), request);
+        assert_eq!(HttpTarget::new("http://localhost:81", &[]).expect("it is one").address, "localhost:81");
+        for (url, header) in
+            [("https://a/", "X: 1"), ("http:///b", "X: 1"), ("http://a/ b", "X: 1"), ("http://a/", "X")]
+        {
+            assert!(HttpTarget::new(url, &[header.into()]).is_err(), "{url} {header}");
+        }
+    }
+}
