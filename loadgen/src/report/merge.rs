@@ -2,7 +2,13 @@
 //!
 //! Counts, rates and histograms are added; percentiles are taken from the sums, never averaged. Intervals are laid
 //! over each other by the wall clock, whose offset between hosts is therefore part of the series, and of nothing else.
+//!
+//! ```text
+//!   series     intervals, laid over each other
+//!   audience   several that subscribed to the same messages, which were sent once
+//! ```
 
+mod audience;
 mod series;
 
 use super::{finish, read};
@@ -25,12 +31,18 @@ const OVERLAP_LEAST: f64 = 0.95;
 /// As [`read::file`] and [`finish`]; the reports are of different workloads, or a histogram is damaged.
 pub(crate) fn run(options: &MergeOptions) -> Result<Verdict, Failure> {
     let reports = options.files.iter().map(|path| read::file(path)).collect::<Result<Vec<_>, _>>()?;
-    let mut report = merge(&reports)?;
+    let mut report = merge(reports)?;
     finish(&mut report, &options.output)
 }
 
-fn merge(reports: &[Report]) -> Result<Report, Failure> {
-    let first = &reports[0];
+fn merge(mut reports: Vec<Report>) -> Result<Report, Failure> {
+    let is_one_campaign = audience::is_one(&reports);
+    if is_one_campaign {
+        audience::in_order(&mut reports);
+    }
+    let environment = reports[0].environment.clone();
+    tell_apart(&mut reports);
+    let (reports, first) = (reports.as_slice(), &reports[0]);
     if let Some(other) = reports.iter().find(|report| report.workload != first.workload) {
         let (one, other) = (&first.workload, &other.workload);
         return Err(Failure::Usage(format!("a report of {one} and one of {other} cannot be added up")));
@@ -40,33 +52,48 @@ fn merge(reports: &[Report]) -> Result<Report, Failure> {
         started_unix_ms: reports.iter().map(|report| report.started_unix_ms).min().unwrap_or_default(),
         shards: reports.iter().map(|report| report.shards).sum(),
         sources: reports.iter().map(|report| report.sources).sum(),
-        load: load(reports),
+        environment,
+        load: load(reports, is_one_campaign),
         phases: Vec::new(),
         opening: opening(reports),
         closing: Closing {
             in_order: reports.iter().map(|report| report.closing.in_order).sum(),
             cut_off: reports.iter().map(|report| report.closing.cut_off).sum(),
         },
-        latencies: latencies(reports).map_err(Failure::Damaged)?,
-        rates: rates(reports),
-        counts: added(reports, |report| &report.counts),
+        latencies: latencies(reports, is_one_campaign).map_err(Failure::Damaged)?,
+        rates: rates(reports, is_one_campaign),
+        counts: counts(reports, is_one_campaign),
         errors: added(reports, |report| &report.errors),
         health: health(reports),
         calibration: calibration(reports),
         server: reports.iter().find_map(|report| report.server.clone()),
         steady: steady(reports),
+        campaign: first.campaign.clone().filter(|_| is_one_campaign),
+        clocks: reports.iter().flat_map(|report| report.clocks.clone()).collect(),
         thresholds: Vec::new(),
         verdict: Verdict::Met,
         reasons: Vec::new(),
-        warnings: warnings(reports),
-        sections: sections(reports),
+        warnings: warnings(reports, is_one_campaign),
+        sections: sections(reports, is_one_campaign),
         merged_from: reports.iter().map(|report| format!("{} ({})", origin(report), report.url)).collect(),
         ..first.clone()
     };
     sum.phases = phases(reports, sum.started_unix_ms);
-    sum.series = series::of(reports, sum.started_unix_ms).map_err(Failure::Damaged)?;
+    sum.series = series::of(reports, sum.started_unix_ms, is_one_campaign).map_err(Failure::Damaged)?;
     judge(reports, &mut sum);
     Ok(sum)
+}
+
+/// Numbers those that ran on one host.
+fn tell_apart(reports: &mut [Report]) {
+    let hosts: Vec<String> = reports.iter().map(origin).collect();
+    for (index, report) in reports.iter_mut().enumerate() {
+        let of_this_host = |hosts: &[String]| hosts.iter().filter(|host| **host == origin(report)).count();
+        let (before, all) = (of_this_host(&hosts[..index]), of_this_host(&hosts));
+        if all > 1 {
+            report.environment.host = format!("{} #{}", hosts[index], before + 1);
+        }
+    }
 }
 
 /// Who measured a report.
@@ -98,13 +125,16 @@ fn judge(reports: &[Report], sum: &mut Report) {
     threshold::apply(&thresholds, sum);
 }
 
-fn load(reports: &[Report]) -> Load {
+fn load(reports: &[Report], is_one_campaign: bool) -> Load {
     let first = &reports[0].load;
     let rate = |report: &Report| match report.load.model {
         Model::Open { rate, .. } => rate,
         _ => 0.0,
     };
     let model = match first.model {
+        Model::Open { arrivals, .. } if is_one_campaign => {
+            Model::Open { rate: audience::same(reports, rate), arrivals }
+        }
         Model::Open { arrivals, .. } => Model::Open { rate: reports.iter().map(rate).sum(), arrivals },
         model => model,
     };
@@ -118,15 +148,35 @@ fn opening(reports: &[Report]) -> Opening {
     Opening::new(sum(|opening| opening.asked), sum(|opening| opening.opened), seconds)
 }
 
-fn rates(reports: &[Report]) -> Rates {
+fn rates(reports: &[Report], is_one_campaign: bool) -> Rates {
     let sum = |part: fn(&Rates) -> f64| reports.iter().map(|report| part(&report.rates)).sum();
-    Rates {
+    let rates = Rates {
         offered: reports.iter().map(|report| report.rates.offered).sum(),
         sent: sum(|rates| rates.sent),
         answered: sum(|rates| rates.answered),
         bytes_sent: sum(|rates| rates.bytes_sent),
         bytes_received: sum(|rates| rates.bytes_received),
+    };
+    if !is_one_campaign {
+        return rates;
     }
+    Rates {
+        offered: rates.offered.map(|_| audience::same(reports, |report| report.rates.offered.unwrap_or(0.0))),
+        sent: audience::same(reports, |report| report.rates.sent),
+        bytes_sent: audience::same(reports, |report| report.rates.bytes_sent),
+        ..rates
+    }
+}
+
+fn counts(reports: &[Report], is_one_campaign: bool) -> BTreeMap<String, u64> {
+    let mut counts = added(reports, |report| &report.counts);
+    if is_one_campaign {
+        let sent = counts.iter_mut().filter(|(name, _)| audience::SENT.contains(&name.as_str()));
+        for (name, count) in sent {
+            *count = reports.iter().map(|report| report.count(name)).max().unwrap_or_default();
+        }
+    }
+    counts
 }
 
 fn added(reports: &[Report], part: fn(&Report) -> &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
@@ -137,19 +187,28 @@ fn added(reports: &[Report], part: fn(&Report) -> &BTreeMap<String, u64>) -> BTr
     sum
 }
 
-/// Each latency of each tag, from the histograms of all.
-fn latencies(reports: &[Report]) -> Result<Vec<Latency>, String> {
+/// Each latency of each tag, from the histograms of all, known as well as in the worst of them.
+fn latencies(reports: &[Report], is_one_campaign: bool) -> Result<Vec<Latency>, String> {
     let mut sums: Vec<(Latency, Histogram<u64>)> = Vec::new();
     for latency in reports.iter().flat_map(|report| &report.latencies) {
         let histogram = latency.histogram()?;
         match sums.iter_mut().find(|(each, _)| each.name == latency.name && each.tag == latency.tag) {
-            Some((_, sum)) => add(sum, &histogram)?,
+            // All have the same of the one that published.
+            Some(_) if is_one_campaign && latency.name == "schedule_lag" => {}
+            Some((first, sum)) => {
+                first.uncertainty = first.uncertainty.max(latency.uncertainty);
+                add(sum, &histogram)?;
+            }
             None => sums.push((latency.clone(), histogram)),
         }
     }
     Ok(sums
         .into_iter()
-        .map(|(first, sum)| Latency { tag: first.tag, ..Latency::of(&first.name, &sum) })
+        .map(|(first, sum)| Latency {
+            tag: first.tag,
+            uncertainty: first.uncertainty,
+            ..Latency::of(&first.name, &sum)
+        })
         .collect())
 }
 
@@ -205,7 +264,7 @@ fn steady(reports: &[Report]) -> Option<Steady> {
     })
 }
 
-fn sections(reports: &[Report]) -> Vec<Section> {
+fn sections(reports: &[Report], is_one_campaign: bool) -> Vec<Section> {
     let of = |report: &Report| {
         let origin = origin(report);
         let named = move |mut section: Section| {
@@ -214,7 +273,8 @@ fn sections(reports: &[Report]) -> Vec<Section> {
         };
         report.sections.clone().into_iter().map(named).collect::<Vec<_>>()
     };
-    reports.iter().flat_map(of).collect()
+    let whole = audience::reach(reports).filter(|_| is_one_campaign);
+    whole.into_iter().chain(reports.iter().flat_map(of)).collect()
 }
 
 /// When a report was measured, in seconds of the wall clock.
@@ -238,7 +298,7 @@ fn phases(reports: &[Report], started_unix_ms: u64) -> Vec<Phase> {
 }
 
 /// Warnings of all, and what keeps the sum from being one run.
-fn warnings(reports: &[Report]) -> Vec<String> {
+fn warnings(reports: &[Report], is_one_campaign: bool) -> Vec<String> {
     let of = |report: &Report| {
         report.warnings.iter().map(|warning| format!("{}: {warning}", origin(report))).collect::<Vec<_>>()
     };
@@ -254,7 +314,22 @@ fn warnings(reports: &[Report]) -> Vec<String> {
              server; start all at one moment with --start-at"
         ));
     }
+    warnings.extend(if is_one_campaign { Vec::new() } else { unlike(reports) });
     let first = &reports[0];
+    if reports.iter().any(|report| report.environment.kernel != first.environment.kernel) {
+        warnings.push(String::from("the generators ran on different kernels"));
+    }
+    warnings
+}
+
+/// What keeps loads from being parts of one.
+fn unlike(reports: &[Report]) -> Vec<String> {
+    let (mut warnings, first) = (Vec::new(), &reports[0]);
+    if reports.iter().any(|report| report.campaign.is_some()) {
+        warnings.push(String::from(
+            "the reports are not all of the same publishing process: what was sent is added",
+        ));
+    }
     if reports.iter().any(|report| report.url != first.url) {
         warnings.push(String::from("the reports are of different addresses"));
     }
@@ -265,9 +340,6 @@ fn warnings(reports: &[Report]) -> Vec<String> {
     };
     if let Some(report) = reports.iter().find(is_other) {
         warnings.push(format!("{} sent another load than {}", origin(report), origin(first)));
-    }
-    if reports.iter().any(|report| report.environment.kernel != first.environment.kernel) {
-        warnings.push(String::from("the generators ran on different kernels"));
     }
     warnings
 }

@@ -9,7 +9,11 @@ use std::collections::BTreeMap;
 ///
 /// # Errors
 /// A histogram is damaged.
-pub(super) fn of(reports: &[Report], started_unix_ms: u64) -> Result<Vec<Interval>, String> {
+pub(super) fn of(
+    reports: &[Report],
+    started_unix_ms: u64,
+    is_one_campaign: bool,
+) -> Result<Vec<Interval>, String> {
     let length =
         reports.iter().flat_map(|report| &report.series).map(|each| each.seconds).fold(0.0, f64::max);
     if length <= 0.0 {
@@ -21,7 +25,7 @@ pub(super) fn of(reports: &[Report], started_unix_ms: u64) -> Result<Vec<Interva
         for interval in &report.series {
             // By its middle: a beginning that is a hair early would fall into the slot before.
             let middle = later + interval.from_s + interval.seconds / 2.0;
-            slots.entry((middle / length) as u64).or_default().add(interval)?;
+            slots.entry((middle / length) as u64).or_default().add(interval, is_one_campaign)?;
         }
     }
     Ok(slots.into_iter().map(|(number, slot)| slot.interval(number as f64 * length, length)).collect())
@@ -35,9 +39,9 @@ struct Slot {
 }
 
 impl Slot {
-    fn add(&mut self, other: &Interval) -> Result<(), String> {
+    fn add(&mut self, other: &Interval, is_one_campaign: bool) -> Result<(), String> {
         let sum = &mut self.sum;
-        sum.sent += other.sent;
+        sum.sent = if is_one_campaign { sum.sent.max(other.sent) } else { sum.sent + other.sent };
         sum.answered += other.answered;
         sum.errors += other.errors;
         sum.connections = both(sum.connections, other.connections, |a, b| a + b);
