@@ -10,10 +10,14 @@ pub(crate) fn now() -> Time {
     Time((now.tv_sec as u64) * 1_000_000_000 + now.tv_nsec as u64)
 }
 
+/// Seconds since 1970, by the wall clock.
+pub(crate) fn unix_seconds() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+}
+
 /// The time at which the wall clock says so many seconds since 1970, as far as it is not set meanwhile.
 pub(crate) fn at_unix(seconds: f64) -> Time {
-    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-    let (now, ahead) = (now(), (seconds - wall) * 1e9);
+    let (now, ahead) = (now(), (seconds - unix_seconds()) * 1e9);
     Time(now.0.saturating_add_signed(ahead as i64))
 }
 
@@ -36,7 +40,7 @@ mod tests {
 
     #[test]
     fn the_wall_clock_is_translated() {
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
+        let wall = unix_seconds();
         let (ahead, behind) = (at_unix(wall + 100.0), at_unix(wall - 5.0));
         assert!(until(ahead) > Duration::from_secs(50) && until(ahead) <= Duration::from_secs(100));
         assert!(until(behind).is_zero() && ahead.since(behind) <= Duration::from_secs(106));

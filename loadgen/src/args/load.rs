@@ -73,6 +73,20 @@ pub(crate) struct HealthOptions {
 }
 
 impl PhaseOptions {
+    /// Looks whether the load can still begin when it is to, before anything is opened for it.
+    ///
+    /// # Errors
+    /// The caller's fault: that time has passed.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        match self.start_at.map(|start| start - clock::unix_seconds()) {
+            Some(ahead) if ahead < 0.0 => Err(Failure::Usage(format!(
+                "--start-at was {:.1} s ago: name a later time, which all are ready by",
+                -ahead
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// When the load begins: after a rest, or at the time that was named.
     ///
     /// # Errors

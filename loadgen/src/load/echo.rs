@@ -32,6 +32,7 @@ const SEED: u64 = 1;
 /// # Errors
 /// As [`Crew::open`] and [`Crew::load`].
 pub(crate) fn run(options: &EchoOptions) -> Result<Report, Failure> {
+    options.phases.check()?;
     let mut report = report::start("echo", &options.common.url, SEED);
     let model = options.model();
     let crew = open(options, model)?;

@@ -19,6 +19,9 @@ use std::fmt::Write;
 const STYLE: &str = include_str!("html/style.css");
 const SCRIPT: &str = include_str!("html/script.js");
 
+/// More rows would be a long column beside an empty one.
+const ROWS_NARROW: usize = 12;
+
 /// The whole page.
 pub(crate) fn of(report: &Report) -> String {
     let title = escaped(&format!("wsload {}: {}", report.workload, report.url));
@@ -106,8 +109,10 @@ fn tiles(report: &Report) -> Vec<(String, String)> {
 }
 
 fn write_block(html: &mut String, block: &Block) {
-    // What has more columns than a few takes the whole width.
-    let class = if block.table.columns.len() > 4 || block.facts.len() > 10 { " class=\"wide\"" } else { "" };
+    // What has more columns or rows than a few takes the whole width.
+    let is_wide =
+        block.table.columns.len() > 4 || block.table.rows.len() > ROWS_NARROW || block.facts.len() > 10;
+    let class = if is_wide { " class=\"wide\"" } else { "" };
     let _ = write!(html, "<section{class}>\n<h2>{}</h2>\n", escaped(&block.title));
     if !block.facts.is_empty() {
         html.push_str("<dl class=\"facts\">\n");

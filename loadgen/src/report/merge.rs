@@ -31,6 +31,12 @@ const OVERLAP_LEAST: f64 = 0.95;
 /// As [`read::file`] and [`finish`]; the reports are of different workloads, or a histogram is damaged.
 pub(crate) fn run(options: &MergeOptions) -> Result<Verdict, Failure> {
     let reports = options.files.iter().map(|path| read::file(path)).collect::<Result<Vec<_>, _>>()?;
+    for (index, report) in reports.iter().enumerate() {
+        if let Some(before) = reports[..index].iter().position(|other| other == report) {
+            let [one, other] = [before, index].map(|index| options.files[index].display());
+            return Err(Failure::Usage(format!("{one} and {other} are the same report")));
+        }
+    }
     let mut report = merge(reports)?;
     finish(&mut report, &options.output)
 }
@@ -91,7 +97,9 @@ fn tell_apart(reports: &mut [Report]) {
         let of_this_host = |hosts: &[String]| hosts.iter().filter(|host| **host == origin(report)).count();
         let (before, all) = (of_this_host(&hosts[..index]), of_this_host(&hosts));
         if all > 1 {
-            report.environment.host = format!("{} #{}", hosts[index], before + 1);
+            let name = format!("{} #{}", hosts[index], before + 1);
+            report.clocks.iter_mut().for_each(|clock| clock.here.clone_from(&name));
+            report.environment.host = name;
         }
     }
 }
@@ -112,7 +120,8 @@ fn judge(reports: &[Report], sum: &mut Report) {
             let reason = format!("{}: {reason}", origin(report));
             if report.verdict == Verdict::Invalid { sum.invalid(reason) } else { sum.not_met(reason) }
         }
-        if report.verdict == Verdict::Invalid || !report.health.valid {
+        // One whose generator may be the limit is not invalid by that; its warnings tell.
+        if report.verdict == Verdict::Invalid {
             sum.verdict = Verdict::Invalid;
         }
     }
@@ -299,10 +308,7 @@ fn phases(reports: &[Report], started_unix_ms: u64) -> Vec<Phase> {
 
 /// Warnings of all, and what keeps the sum from being one run.
 fn warnings(reports: &[Report], is_one_campaign: bool) -> Vec<String> {
-    let of = |report: &Report| {
-        report.warnings.iter().map(|warning| format!("{}: {warning}", origin(report))).collect::<Vec<_>>()
-    };
-    let mut warnings: Vec<String> = reports.iter().flat_map(of).collect();
+    let mut warnings = of_all(reports, |report| &report.warnings);
     let times: Vec<(f64, f64)> = reports.iter().filter_map(measured).collect();
     let common = times.iter().map(|(_, to)| *to).fold(f64::INFINITY, f64::min)
         - times.iter().map(|(from, _)| *from).fold(f64::NEG_INFINITY, f64::max);
@@ -320,6 +326,25 @@ fn warnings(reports: &[Report], is_one_campaign: bool) -> Vec<String> {
         warnings.push(String::from("the generators ran on different kernels"));
     }
     warnings
+}
+
+/// What is said of reports: once where it is the same of several.
+fn of_all(reports: &[Report], part: impl Fn(&Report) -> &Vec<String>) -> Vec<String> {
+    let mut said: Vec<(&String, Vec<String>)> = Vec::new();
+    for report in reports {
+        for text in part(report) {
+            match said.iter_mut().find(|(other, _)| *other == text) {
+                Some((_, origins)) => origins.push(origin(report)),
+                None => said.push((text, vec![origin(report)])),
+            }
+        }
+    }
+    let line = |(text, origins): (&String, Vec<String>)| {
+        let is_all = origins.len() == reports.len();
+        let who = if is_all { String::from("all") } else { origins.join(", ") };
+        format!("{who}: {text}")
+    };
+    said.into_iter().map(line).collect()
 }
 
 /// What keeps loads from being parts of one.

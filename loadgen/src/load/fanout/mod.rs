@@ -114,6 +114,7 @@ fn open(fleet: &Fleet<'_>, audience: &Arc<Audience>) -> Result<Opening, Failure>
 
 /// What can be seen to be wrong before anything is opened; where POSTs go.
 fn check(options: &FanoutOptions) -> Result<Option<HttpTarget>, Failure> {
+    options.phases.check()?;
     let usage = |text: String| Err(Failure::Usage(text));
     if options.size < STAMP_BYTES {
         return usage(format!(

@@ -86,10 +86,13 @@ impl Spread {
 }
 
 impl Tally {
-    /// Of messages that are due in the measured time, each to be delivered so often.
-    pub(super) fn new(times: &Times, interval: Duration, expected: u64) -> Self {
+    /// Of messages that are due in the measured time, each to be delivered so often. How many intervals that has is
+    /// for the publisher's clock to say: by another it is a hair longer or shorter.
+    pub(super) fn new(times: &Times, campaign: &Campaign, interval: Duration, expected: u64) -> Self {
         let Times { origin, start, end, .. } = *times;
-        let pieces = end.since(start).as_nanos().div_ceil(interval.as_nanos()) as usize;
+        let window = campaign.end.since(campaign.start);
+        let interval = interval.min(window);
+        let pieces = window.as_nanos().div_ceil(interval.as_nanos()) as usize;
         Self {
             start,
             end,

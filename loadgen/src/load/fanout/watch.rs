@@ -42,8 +42,7 @@ pub(super) fn watch(
     opening: Opening,
     others: Option<Correspondence>,
 ) -> Result<Watched, Failure> {
-    let window = times.end.since(times.start);
-    let mut tally = Tally::new(times, options.phases.interval.min(window), opening.opened);
+    let mut tally = Tally::new(times, campaign, options.phases.interval, opening.opened);
     let mut progress = Progress::new(options.common.output.no_progress);
     let mut edges = Edges::default();
     let mut shown = Time(0);

@@ -5,7 +5,8 @@ use crate::model::{Interval, Report, decode, encode, percentile};
 use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
 
-/// Intervals of one length, which is that of the longest; each holds what began in it.
+/// Intervals of one length, which is that of the longest, from the first beginning on; each holds what has its middle
+/// in it.
 ///
 /// # Errors
 /// A histogram is damaged.
@@ -19,16 +20,21 @@ pub(super) fn of(
     if length <= 0.0 {
         return Ok(Vec::new());
     }
+    let later = |report: &Report| report.started_unix_ms.saturating_sub(started_unix_ms) as f64 / 1000.0;
+    let starts = reports.iter().filter_map(|report| Some(later(report) + report.series.first()?.from_s));
+    let start = starts.fold(f64::INFINITY, f64::min);
     let mut slots: BTreeMap<u64, Slot> = BTreeMap::new();
     for report in reports {
-        let later = report.started_unix_ms.saturating_sub(started_unix_ms) as f64 / 1000.0;
         for interval in &report.series {
             // By its middle: a beginning that is a hair early would fall into the slot before.
-            let middle = later + interval.from_s + interval.seconds / 2.0;
+            let middle = later(report) + interval.from_s + interval.seconds / 2.0 - start;
             slots.entry((middle / length) as u64).or_default().add(interval, is_one_campaign)?;
         }
     }
-    Ok(slots.into_iter().map(|(number, slot)| slot.interval(number as f64 * length, length)).collect())
+    Ok(slots
+        .into_iter()
+        .map(|(number, slot)| slot.interval(start + number as f64 * length, length))
+        .collect())
 }
 
 /// What comes together in an interval.

@@ -35,7 +35,8 @@ fn what_ran_together_is_added() {
     assert_eq!(first.server_cores, expected.server_cores);
     assert_eq!(first.client_cores, expected.client_cores.map(|cores| 2.0 * cores));
     assert_eq!(sum.merged_from, ["bench-1 (ws://127.0.0.1:8080/echo)", "bench-2 (ws://127.0.0.1:8080/echo)"]);
-    assert_eq!(sum.warnings.len(), 2, "{:?}", sum.warnings);
+    let warning = format!("all: {}", one.warnings[0]);
+    assert_eq!(sum.warnings, [warning], "what is the same of all is said once");
 }
 
 #[test]
@@ -44,6 +45,9 @@ fn the_verdict_is_found_anew() {
     let sum = merge(vec![one.clone(), two.clone()]).unwrap();
     assert_eq!(sum.reasons, ["p50<100us was not met: 173 us", "p99.9<10ms was not met: 121 ms"]);
     assert_eq!((sum.verdict, sum.thresholds.len()), (Verdict::NotMet, 3));
+    let mut allowed = two.clone();
+    allowed.health.valid = false;
+    assert_eq!(merge(vec![one.clone(), allowed]).unwrap().verdict, Verdict::NotMet);
     one.not_met(String::from("3 connections were lost"));
     two.invalid(String::from("the schedule was late"));
     let sum = merge(vec![one, two]).unwrap();
@@ -81,6 +85,13 @@ fn intervals_are_laid_over_each_other_by_the_clock() {
     );
     let phase = sum.phase("measure").unwrap();
     assert_eq!((phase.from_s, phase.seconds), (3.0, 35.0));
+    // Intervals begin where the measured time does, between whole seconds too.
+    let (mut one, mut two) = (fixture::report(), other(5_000));
+    for report in [&mut one, &mut two] {
+        report.series.iter_mut().for_each(|interval| interval.from_s += 0.3);
+    }
+    let sum = merge(vec![one, two]).unwrap();
+    assert_eq!((sum.series.len(), sum.series[0].from_s, sum.series[5].sent), (35, 3.3, 4000));
 }
 
 /// A report of so many subscribers to 100 messages, of which one did not reach all, of a host whose clock was known so well.
@@ -134,6 +145,9 @@ fn what_was_published_once_is_not_added() {
     assert!(text.contains("Deliveries are known to within 80.0 us"), "{text}");
     assert!(!sum.warnings.iter().any(|warning| warning.contains("another load")), "{:?}", sum.warnings);
 
+    let same_host = merge(vec![one.clone(), subscriber("bench-1", 10, 0)]).unwrap();
+    let here: Vec<_> = same_host.clocks.iter().map(|clock| clock.here.as_str()).collect();
+    assert_eq!(here, ["bench-1 #1", "bench-1 #2"]);
     let mut other = two;
     other.campaign = None;
     let sum = merge(vec![one, other]).unwrap();

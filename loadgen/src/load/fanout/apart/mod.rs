@@ -190,8 +190,7 @@ fn watch_publishing(
     teller: &Teller,
     times: &Times,
 ) -> (Tally, Strain) {
-    let window = times.end.since(times.start);
-    let mut tally = Tally::new(times, options.phases.interval.min(window), 0);
+    let mut tally = Tally::new(times, campaign, options.phases.interval, 0);
     let mut progress = Progress::new(options.common.output.no_progress);
     let mut edges = Edges::default();
     let mut shown = Time(0);
