@@ -11,7 +11,7 @@
 #   conformance   Autobahn against server and client role; Python, Node and raw sockets against the server; `wsload
 #                 conform` on servers of three libraries; 50,000 live connections where a process may have 20,000 open
 #                 files
-#   browser       headless Chromium on the server's page and on wsload's report
+#   browser       headless Chromium on the server's page and on wsload's pages of a report and a comparison
 #   sim           whole servers in the seeded simulation, with fresh seeds
 #   bench-smoke   every benchmark once, with its answer checked; its figures mean nothing
 #

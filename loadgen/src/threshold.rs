@@ -139,6 +139,16 @@ impl Metric {
         }
     }
 
+    /// Whether more of it is worse.
+    pub(crate) fn is_cost(&self) -> bool {
+        let is_good = match self {
+            Self::Rate | Self::SentRate | Self::OfferedShare | Self::OpenRate => true,
+            Self::Count(name) => ["sent", "answered"].contains(&name.as_str()),
+            _ => false,
+        };
+        !is_good
+    }
+
     /// The latency that it is a part of.
     pub(crate) fn latency<'a>(&self, report: &'a Report) -> Option<&'a Latency> {
         let Self::Latency { name, tag, .. } = self else { return None };

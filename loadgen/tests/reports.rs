@@ -91,6 +91,14 @@ fn every_file_is_written() {
     for name in names {
         assert!(fs::metadata(folder.0.join(name)).expect(name).len() > 200, "{name}");
     }
+    let outputs = "--json both.json --html both.html --markdown both.md";
+    folder.check(&format!("compare run.json slow {outputs}"), 3, &["Verdict: NOT MET"]);
+    for name in ["both.json", "both.html", "both.md"] {
+        assert!(fs::metadata(folder.0.join(name)).expect(name).len() > 200, "{name}");
+    }
+    let (_, out, err) = folder.wsload("compare run.json run.json --html -");
+    assert!(out.starts_with("<!DOCTYPE html>") && out.ends_with("</html>\n"), "{out}");
+    assert!(err.contains("Verdict: met"), "{err}");
     // With JSON on standard output, the summary goes to the other one.
     let (_, out, err) = folder.wsload("report all.json --json -");
     let report: serde_json::Value = serde_json::from_str(&out).expect("standard output is JSON alone");

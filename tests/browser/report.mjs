@@ -1,11 +1,12 @@
-// The HTML report of wsload in headless Chromium: what its plots show, that it asks nobody, and how it looks.
+// The HTML report of wsload, and its page of a comparison, in headless Chromium: what their plots show, that they ask
+// nobody, and how they look. Beside the report lies echo-slower.json, which it is compared with.
 //
 //   node report.mjs --wsload target/debug/wsload --report loadgen/tests/fixtures/echo.json [--screenshots DIR] [--only NAME]
 
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { argument, equal, runAll, test, within } from '../clients/tap.mjs';
 import { startChromium } from './chromium.mjs';
@@ -20,11 +21,11 @@ if (screenshots) mkdirSync(screenshots, { recursive: true });
 const folder = mkdtempSync(join(tmpdir(), 'wsload-report-'));
 const { context, profile } = await startChromium({ viewport: { width: 1300, height: 1000 } });
 
-/** Makes the page of a report and gives its address. */
-function render(file, name) {
+/** Makes a page of reports and gives its address. */
+function render(words, name) {
   const page = join(folder, name);
-  const done = spawnSync(wsload, ['report', file, '--html', page], { encoding: 'utf8' });
-  if (![0, 3, 4].includes(done.status)) throw new Error(`wsload report ended with ${done.status}: ${done.stderr}`);
+  const done = spawnSync(wsload, [...words, '--html', page], { encoding: 'utf8' });
+  if (![0, 3, 4].includes(done.status)) throw new Error(`wsload ${words[0]} ended with ${done.status}: ${done.stderr}`);
   return pathToFileURL(page).href;
 }
 
@@ -45,7 +46,9 @@ async function onReport(step, url = address) {
   }
 }
 
-const address = render(report, 'report.html');
+const address = render(['report', report], 'report.html');
+const thresholds = ['--threshold', 'p50<+5%', '--threshold', 'rate>-5%'];
+const comparison = render(['compare', report, join(dirname(report), 'echo-slower.json'), ...thresholds], 'compare.html');
 const plot = (page, title) => page.locator('.plot').filter({ has: page.locator(`figcaption:text-is("${title}")`) });
 
 /** The points of a line: shares of the plot's width from the left and of its height from below. */
@@ -130,19 +133,69 @@ test('report: verdict, evidence and what repeats the run stand there', () => onR
   }
 }));
 
-test('report: it fits every width, in light, dark and print', () => onReport(async page => {
-  const looks = [['report', 1300, 'light'], ['report-dark', 1300, 'dark'], ['report-middle', 800, 'light'],
-    ['report-phone', 360, 'light'], ['report-phone-dark', 360, 'dark'], ['report-print', 760, 'dark', 'print']];
+test('report: it fits every width, in light, dark and print', () => onReport(page => fits(page, 'report')));
+
+test('compare: both sides are in every plot', () => onReport(async page => {
+  const legends = {
+    'Latency by percentile, response': ['before', 'after'],
+    'Rate over time': ['before', 'after'],
+    'Latency over time': ['before p50', 'after p50', 'before p99', 'after p99'],
+  };
+  equal(await page.locator('figcaption').allTextContents(), Object.keys(legends), 'plots');
+  for (const [title, names] of Object.entries(legends)) {
+    equal(await plot(page, title).locator('.legend .key').allTextContents(), names, `legend of ${title}`);
+  }
+  const [before, after] = await Promise.all([0, 1].map(line => points(page, 'Rate over time', line)));
+  equal(before.length, after.length, 'intervals of both sides');
+  if (!before.every(([, y], index) => y > after[index][1])) throw new Error('the slower side is not below');
+  const [quick, slow] = await Promise.all([0, 1].map(line => points(page, 'Latency by percentile, response', line)));
+  if (!slow.slice(0, 40).every(([, y], index) => y > quick[index][1])) throw new Error('the slower side is not above');
+}, comparison));
+
+test('compare: an interval is drawn from where to where its figures say', () => onReport(async page => {
+  const rows = await page.locator('.changes tbody tr').evaluateAll(rows => rows.map(row => {
+    const box = name => row.querySelector(name)?.getBoundingClientRect();
+    const [span, point, zero] = ['.strip .span', '.strip .point', '.strip .zero'].map(box);
+    const cells = [...row.cells].map(cell => cell.textContent);
+    const className = row.querySelector('.strip').className;
+    return { cells, className, low: span.left, high: span.right, at: point.left + point.width / 2, zero: zero.left };
+  }));
+  equal(rows.map(row => row.cells[0]), ['rate', 'p50', 'p90', 'p99', 'p99.9', 'mean', 'max'], 'metrics');
+  const shares = text => [...text.matchAll(/[+-][\d.]+(?= %)/g)].map(([number]) => Number(number));
+  const [rate, p50, p90] = rows;
+  // Pixels for a per cent, from the widest of these, hold for the others too.
+  const scale = (p90.high - p90.low) / (shares(p90.cells[4])[1] - shares(p90.cells[4])[0]);
+  for (const row of [rate, p50, p90]) {
+    const [low, high] = shares(row.cells[4]);
+    const [change] = shares(row.cells[3]);
+    for (const [name, drawn, figure] of [['low', row.low, low], ['high', row.high, high], ['change', row.at, change]]) {
+      const away = Math.abs(drawn - row.zero - figure * scale);
+      if (away > 2) throw new Error(`${row.cells[0]}: ${name} is ${away} pixels from where it should be`);
+    }
+  }
+  equal([rate, p50].map(row => row.className), ['strip worse', 'strip worse'], 'what is surely worse');
+  equal(await page.locator('.strip .bound').count(), 2, 'thresholds');
+  equal(await page.locator('.verdict.not-met li').allTextContents(), ['p50<+5%: NOT MET'], 'reasons');
+  equal((await page.locator('.verdict.warning li').allTextContents())[0], 'kernel was 6.18.0, then 6.18.1', 'differences');
+}, comparison));
+
+test('compare: it fits every width, in light, dark and print', () => onReport(page => fits(page, 'compare'), comparison));
+
+/** A page at every width and in every light. */
+async function fits(page, title) {
+  const looks = [[title, 1300, 'light'], [`${title}-dark`, 1300, 'dark'], [`${title}-middle`, 800, 'light'],
+    [`${title}-phone`, 360, 'light'], [`${title}-phone-dark`, 360, 'dark'], [`${title}-print`, 760, 'dark', 'print']];
   for (const [name, width, colorScheme, media] of looks) {
     await page.emulateMedia({ colorScheme, media: media ?? 'screen' });
     await page.setViewportSize({ width, height: 1000 });
     const beyond = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     equal(beyond, 0, `pixels beyond the right edge of ${name}`);
     equal(await page.evaluate(faint, CONTRAST_LEAST), [], `texts that are too faint in ${name}`);
+    equal(await page.evaluate(spilling), [], `cells that their text leaves in ${name}`);
     equal(await page.evaluate(overlapping), [], `marks over each other in ${name}`);
     if (screenshots) await page.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true });
   }
-}));
+}
 
 test('report: what servers say is text, and long words fit', () => {
   const hostile = JSON.parse(readFileSync(report, 'utf8'));
@@ -158,14 +211,20 @@ test('report: what servers say is text, and long words fit', () => {
     equal((await page.title()).startsWith('wsload echo: ws://127.0.0.1/</script>'), true, 'the title is text');
     equal(await page.locator('img').count(), 0, 'images');
     equal(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), 0, 'pixels beyond the edge');
-  }, render(file, 'hostile.html'));
+  }, render(['report', file], 'hostile.html'));
 });
+
+/** To be run inside a page: cells of the changes whose text is wider than they are. */
+function spilling() {
+  const cells = [...document.querySelectorAll('.changes th:not(.forest), .changes td:not(.forest)')];
+  return cells.filter(cell => cell.scrollWidth > cell.clientWidth + 1).map(cell => cell.textContent);
+}
 
 /** To be run inside a page: marks and titles of axes that lie over each other. */
 function overlapping() {
   const faults = [];
-  for (const plot of document.querySelectorAll('.plot')) {
-    const boxes = [...plot.querySelectorAll('.x-axis span, .y-axis span, .y-title, .x-title')].map(mark => ({ text: mark.textContent, box: mark.getBoundingClientRect() }))
+  for (const plot of document.querySelectorAll('.plot, .changes thead')) {
+    const boxes = [...plot.querySelectorAll('.x-axis span, .y-axis span, .y-title, .x-title, .marks span')].map(mark => ({ text: mark.textContent, box: mark.getBoundingClientRect() }))
       .filter(({ box }) => box.width > 0);
     for (const [index, a] of boxes.entries()) {
       for (const b of boxes.slice(index + 1)) {

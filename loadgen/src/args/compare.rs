@@ -24,6 +24,10 @@ pub(crate) struct CompareOptions {
     /// Write the comparison as JSON.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+    /// Write one page with plots, which needs nothing beside it. FILE may be - here too; the summary then goes to
+    /// standard error.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
     /// Write the comparison as Markdown, for a pull request.
     #[arg(long, value_name = "FILE")]
     pub(crate) markdown: Option<PathBuf>,

@@ -31,10 +31,11 @@ fn empty() -> Histogram<u64> {
     Histogram::new(3).expect("three digits are valid")
 }
 
-fn second(number: u64, random: &mut Random) -> Second {
+/// A server that takes `percent` of the usual time.
+fn second(number: u64, random: &mut Random, percent: u64) -> Second {
     let mut second = Second { response: empty(), service: empty(), lag: empty() };
     for index in 0..PER_SECOND {
-        let (service, lag) = (service(random), 1000 + random.next() % 9000);
+        let (service, lag) = (service(random) * percent / 100, 1000 + random.next() % 9000);
         let stalled_us = if number == STALLED { 150_000_u64.saturating_sub(index * 500) } else { 0 };
         second.service.record(service + stalled_us * 200).expect("it is in range");
         second.lag.record(lag).expect("it is in range");
@@ -45,8 +46,22 @@ fn second(number: u64, random: &mut Random) -> Second {
 
 /// The report.
 pub(super) fn report() -> Report {
-    let mut random = Random(7);
-    let seconds: Vec<Second> = (0..SECONDS).map(|number| second(number, &mut random)).collect();
+    of(7, 100)
+}
+
+/// The report of a server that has become slower.
+pub(super) fn slower() -> Report {
+    let mut report = of(11, 115);
+    report.started_unix_ms += 3_600_000;
+    report.environment.kernel = String::from("6.18.1");
+    report.rates.answered = 1930.0;
+    report.series.iter_mut().for_each(|interval| interval.answered = interval.answered * 97 / 100);
+    report
+}
+
+fn of(seed: u64, percent: u64) -> Report {
+    let mut random = Random(seed);
+    let seconds: Vec<Second> = (0..SECONDS).map(|number| second(number, &mut random, percent)).collect();
     let sum = |part: &dyn Fn(&Second) -> &Histogram<u64>| {
         let mut sum = empty();
         seconds.iter().for_each(|second| sum.add(part(second)).expect("it grows"));

@@ -7,7 +7,7 @@
 //!   script.js  values at the pointer
 //! ```
 
-mod plots;
+pub(super) mod plots;
 
 use super::document::{self, Block, Table};
 use super::text::is_numeric;
@@ -24,28 +24,38 @@ const ROWS_NARROW: usize = 12;
 
 /// The whole page.
 pub(crate) fn of(report: &Report) -> String {
-    let title = escaped(&format!("wsload {}: {}", report.workload, report.url));
-    let mut html = format!(
+    let mut body = String::new();
+    write_header(&mut body, report);
+    body.push_str("<main>\n");
+    write_plots(&mut body, &plots::of(report));
+    body.push_str("<div class=\"blocks\">\n");
+    for block in document::blocks(report) {
+        write_block(&mut body, &block);
+    }
+    write_block(&mut body, &document::repeat(report));
+    body.push_str("</div>\n</main>\n");
+    page(&format!("wsload {}: {}", report.workload, report.url), &body)
+}
+
+/// A page of this title, with what stands in its body.
+pub(super) fn page(title: &str, body: &str) -> String {
+    let title = escaped(title);
+    format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; \
          script-src 'unsafe-inline'; img-src data:\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <link rel=\"icon\" href=\"data:,\">\n<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n"
-    );
-    write_header(&mut html, report);
-    html.push_str("<main>\n");
-    let plots = plots::of(report);
+         <link rel=\"icon\" href=\"data:,\">\n<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
+         {body}<script>\n{SCRIPT}</script>\n</body>\n</html>\n"
+    )
+}
+
+/// Figures side by side.
+pub(super) fn write_plots(html: &mut String, plots: &[String]) {
     if !plots.is_empty() {
         let _ = write!(html, "<section class=\"plots\">\n{}</section>\n", plots.join(""));
     }
-    html.push_str("<div class=\"blocks\">\n");
-    for block in document::blocks(report) {
-        write_block(&mut html, &block);
-    }
-    write_block(&mut html, &document::repeat(report));
-    let _ = write!(html, "</div>\n</main>\n<script>\n{SCRIPT}</script>\n</body>\n</html>\n");
-    html
 }
 
 /// What was run, what came of it, and the figures that are asked for first.
@@ -61,19 +71,28 @@ fn write_header(html: &mut String, report: &Report) {
             ("invalid", "Invalid: the generator was the limit, so this says nothing about the server")
         }
     };
-    let _ = write!(html, "<div class=\"verdict {class}\"><strong>{meaning}</strong>");
-    write_list(html, &report.reasons);
-    html.push_str("</div>\n");
+    write_box(html, class, meaning, &report.reasons);
     if !report.warnings.is_empty() {
-        html.push_str("<div class=\"verdict warning\"><strong>Before you trust the figures</strong>");
-        write_list(html, &report.warnings);
-        html.push_str("</div>\n");
+        write_box(html, "warning", "Before you trust the figures", &report.warnings);
     }
+    write_tiles(html, &tiles(report));
+    html.push_str("</header>\n");
+}
+
+/// What is said first, and why.
+pub(super) fn write_box(html: &mut String, class: &str, meaning: &str, reasons: &[String]) {
+    let _ = write!(html, "<div class=\"verdict {class}\"><strong>{meaning}</strong>");
+    write_list(html, reasons);
+    html.push_str("</div>\n");
+}
+
+/// Figures that are asked for first.
+pub(super) fn write_tiles(html: &mut String, tiles: &[(String, String)]) {
     html.push_str("<dl class=\"tiles\">\n");
-    for (name, value) in tiles(report) {
-        let _ = writeln!(html, "<div><dt>{}</dt><dd>{}</dd></div>", escaped(&name), escaped(&value));
+    for (name, value) in tiles {
+        let _ = writeln!(html, "<div><dt>{}</dt><dd>{}</dd></div>", escaped(name), escaped(value));
     }
-    html.push_str("</dl>\n</header>\n");
+    html.push_str("</dl>\n");
 }
 
 fn write_list(html: &mut String, texts: &[String]) {
@@ -108,7 +127,8 @@ fn tiles(report: &Report) -> Vec<(String, String)> {
     tiles
 }
 
-fn write_block(html: &mut String, block: &Block) {
+/// A heading, facts, table and notes.
+pub(super) fn write_block(html: &mut String, block: &Block) {
     // What has more columns or rows than a few takes the whole width.
     let is_wide =
         block.table.columns.len() > 4 || block.table.rows.len() > ROWS_NARROW || block.facts.len() > 10;

@@ -222,7 +222,7 @@ fn latencies(reports: &[Report], is_one_campaign: bool) -> Result<Vec<Latency>, 
 }
 
 /// Adds what may be of another length.
-fn add(sum: &mut Histogram<u64>, histogram: &Histogram<u64>) -> Result<(), String> {
+pub(super) fn add(sum: &mut Histogram<u64>, histogram: &Histogram<u64>) -> Result<(), String> {
     sum.auto(true);
     sum.add(histogram).map_err(|cause| format!("histograms cannot be added: {cause}"))
 }

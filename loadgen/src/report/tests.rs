@@ -41,6 +41,7 @@ fn same(line: &str, other: &str) -> bool {
 fn every_form_is_as_it_was() {
     let report = fixture::report();
     check("echo.json", &(json(&report) + "\n"));
+    check("echo-slower.json", &(json(&fixture::slower()) + "\n"));
     check("echo.txt", &text::of(&report));
     check("echo.md", &markdown::of(&report));
     check("echo-series.csv", &csv::series(&report));
@@ -143,7 +144,7 @@ fn the_page_is_well_formed() {
 }
 
 /// Every element that is opened is closed, in order.
-fn well_formed(page: &str) {
+pub(super) fn well_formed(page: &str) {
     const EMPTY: [&str; 4] = ["meta", "link", "path", "!DOCTYPE"];
     let mut open: Vec<String> = Vec::new();
     let mut rest = page;

@@ -51,6 +51,15 @@ pub(super) fn differences(before: &[Report], after: &[Report]) -> Vec<String> {
     differences
 }
 
+/// How well the clocks were known on each side, where any run had two.
+pub(super) fn clocks(before: &[Report], after: &[Report]) -> Option<[u64; 2]> {
+    let worst = |runs: &[Report]| {
+        runs.iter().flat_map(|run| &run.clocks).map(|clock| clock.uncertainty_ns).max().unwrap_or_default()
+    };
+    let clocks = [worst(before), worst(after)];
+    clocks.iter().any(|uncertainty| *uncertainty > 0).then_some(clocks)
+}
+
 /// A name, and what a report has for it.
 type Property<'a> = (&'a str, &'a dyn Fn(&Report) -> String);
 

@@ -3,6 +3,7 @@
 //! ```text
 //!   likeness   whether they did the same, under the same circumstances
 //!   sample     what a bootstrap draws from
+//!   page       all of it as one HTML page, with plots (forest: intervals beside each other)
 //!   mod        each metric of both, their change with its interval, and a verdict
 //! ```
 //!
@@ -10,20 +11,22 @@
 //! and the change of the middle 95 % of those draws is given. The draws come from a fixed seed, so that the same files
 //! give the same answer.
 
+mod forest;
 mod likeness;
+mod page;
 mod sample;
 
 use super::document::{Block, Table};
 use super::random::Random;
 use super::words::UNKNOWN;
-use super::{markdown, read, text, write_file};
+use super::{is_stdout, markdown, read, text, write_file};
 use crate::args::CompareOptions;
 use crate::failure::Failure;
 use crate::model::{Report, Verdict};
-use crate::threshold::{Change, Metric, Relation};
+use crate::threshold::{Change, Metric, Nanos, Relation};
 use sample::{Basis, Sample};
 use serde::Serialize;
-use std::io::{Write, stdout};
+use std::io::{Write, stderr, stdout};
 
 const DRAWS: usize = 500;
 /// Of the draws, on each side of the interval.
@@ -46,6 +49,9 @@ struct Comparison {
     obstacles: Vec<String>,
     /// What else differs, and may be the cause of what is found.
     differences: Vec<String>,
+    /// Between two machines: how well the clocks were known on each side, in nanoseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clocks: Option<[u64; 2]>,
     verdict: Verdict,
 }
 
@@ -61,6 +67,12 @@ struct Row {
     change: Option<f64>,
     /// In which it lies with 95 % confidence.
     interval: Option<(f64, f64)>,
+    /// Whether more of it is worse.
+    #[serde(skip)]
+    is_cost: bool,
+    /// By how much it may change.
+    #[serde(skip)]
+    bounds: Vec<f64>,
 }
 
 /// A threshold and what came of it.
@@ -100,7 +112,13 @@ pub(crate) fn run(options: &CompareOptions) -> Result<Verdict, Failure> {
     let block = comparison.block();
     let mut summary = String::new();
     text::write_block(&mut summary, &block);
-    let _ = write!(stdout(), "{summary}");
+    let files = [&options.html, &options.markdown, &options.json];
+    let is_stdout_taken = files.iter().any(|path| path.as_deref().is_some_and(is_stdout));
+    let _ = if is_stdout_taken { write!(stderr(), "{summary}") } else { write!(stdout(), "{summary}") };
+    if let Some(path) = &options.html {
+        let page = page::of(&comparison, [&before, &after]).map_err(Failure::Damaged)?;
+        write_file(path, &page)?;
+    }
     if let Some(path) = &options.markdown {
         let mut page = String::new();
         markdown::write_block(&mut page, &block);
@@ -126,7 +144,11 @@ fn compare(before: &[Report], after: &[Report], thresholds: &[Change]) -> Result
         let name = change.text.split(['<', '>', '=']).next().unwrap_or_default();
         metrics.push((name.trim().to_owned(), change.metric.clone()));
     }
-    let rows = rows(&metrics, [before, after], basis)?;
+    let mut rows = rows(&metrics, [before, after], basis)?;
+    for (row, (_, metric)) in rows.iter_mut().zip(&metrics) {
+        row.bounds =
+            thresholds.iter().filter(|change| change.metric == *metric).map(|change| change.bound).collect();
+    }
     let judgement = |change: &Change| {
         let at = metrics.iter().position(|(_, metric)| *metric == change.metric);
         Judgement {
@@ -144,6 +166,7 @@ fn compare(before: &[Report], after: &[Report], thresholds: &[Change]) -> Result
         thresholds: thresholds.iter().map(judgement).collect(),
         obstacles: likeness::obstacles(before, after),
         differences: likeness::differences(before, after),
+        clocks: likeness::clocks(before, after),
         verdict: Verdict::Met,
         rows,
     };
@@ -206,6 +229,8 @@ fn row(
         shown: values.map(show),
         change,
         interval: change.and(interval),
+        is_cost: metric.is_cost(),
+        bounds: Vec::new(),
     }
 }
 
@@ -288,13 +313,22 @@ impl Comparison {
             Verdict::Invalid => "Verdict: NOT COMPARABLE",
             verdict => &format!("Verdict: {}", verdict.title()),
         };
-        let notes = obstacles.chain(differences).chain([self.confidence(), verdict.to_owned()]);
+        let notes = obstacles.chain(differences).chain(self.certainty());
+        let notes = notes.chain([self.confidence(), verdict.to_owned()]);
         Block {
             title: String::from("Comparison"),
             facts: thresholds.collect(),
             table,
             notes: notes.collect(),
         }
+    }
+
+    /// What clocks make of latencies between machines.
+    fn certainty(&self) -> Option<String> {
+        let [before, after] = self.clocks?.map(|uncertainty| Nanos(uncertainty as f64));
+        Some(format!(
+            "Clocks were known to within {before}, then {after}: a change of less than both together may be none."
+        ))
     }
 
     /// What the intervals are worth.

@@ -1,7 +1,7 @@
 //! Comparisons of runs whose difference is known.
 
 use super::*;
-use crate::model::{Interval, Latency, encode};
+use crate::model::{ClockOffset, Interval, Latency, encode};
 use crate::report::fixture;
 use hdrhistogram::Histogram;
 
@@ -127,4 +127,63 @@ fn a_comparison_is_a_table() {
     let json = serde_json::to_value(&comparison).unwrap();
     assert_eq!((&json["verdict"], &json["thresholds"][0]["outcome"]), (&"not_met".into(), &"not_met".into()));
     assert!(json["rows"][1]["change"].as_f64() > Some(0.15), "{json}");
+}
+
+#[test]
+fn a_comparison_is_a_page() {
+    let (mut before, mut after) = (runs(3, 1, 1.0), runs(3, 100, 1.2));
+    after[1].environment.kernel = String::from("6.19 <b>");
+    // Processes of their own: clocks are part of it.
+    before[0].clocks = vec![ClockOffset { uncertainty_ns: 20_000, ..ClockOffset::default() }];
+    before[0].latencies[0].uncertainty = Some(20_000);
+    let mut comparison =
+        compare(&before, &after, &changes(&["p99<+5%", "rate>-5%", "server_cores<+5%"])).unwrap();
+    comparison.judge(false, false);
+    let page = page::of(&comparison, [&before, &after]).unwrap();
+    crate::report::tests::well_formed(&page);
+    let expected = [
+        ("<figcaption>Latency by percentile, response</figcaption>", 1),
+        ("<figcaption>Rate over time</figcaption>", 1),
+        ("<figcaption>Latency over time</figcaption>", 1),
+        ("<span class=\"key line-0\">before</span>", 2),
+        ("<span class=\"key line-2\">before p99</span>", 1),
+        ("<div class=\"verdict not-met\"><strong>Not met</strong><ul><li>p99&lt;+5%: NOT MET</li></ul>", 1),
+        ("then 6.18.0 and 6.19 &lt;b&gt;", 1),
+        ("Clocks were known to within 20.0 us, then 0 ns", 1),
+        ("class=\"strip worse\"", 6),
+        // Of rate and of server's cores, which are what they were.
+        ("class=\"strip unsure\"", 2),
+        ("class=\"bound\"", 3),
+    ];
+    for (text, count) in expected {
+        assert_eq!(page.matches(text).count(), count, "{text}");
+    }
+    for outside in ["http://", "https://", "src=", "@import", "url("] {
+        assert!(!page.contains(outside), "{outside} in the page");
+    }
+    // Of single runs without intervals there is nothing to draw but the table.
+    let bare = |mut report: Report| {
+        (report.series, report.latencies) = (Vec::new(), Vec::new());
+        report
+    };
+    let (before, after) = ([bare(run(1, 1.0, 1000.0))], [bare(run(2, 1.0, 900.0))]);
+    let comparison = compare(&before, &after, &changes(&["rate>-5%"])).unwrap();
+    let page = page::of(&comparison, [&before, &after]).unwrap();
+    crate::report::tests::well_formed(&page);
+    assert!(!page.contains("<figure") && page.contains("-10.0 %"), "{page}");
+}
+
+#[test]
+fn runs_of_a_side_are_one_line() {
+    // The second begins later, and has one interval more.
+    let (mut one, mut two) = (run(1, 1.0, 1000.0), run(2, 1.0, 500.0));
+    two.series.iter_mut().for_each(|interval| interval.from_s += 7.3);
+    one.series.pop();
+    let series = page::over_time(&[one.clone(), two.clone()]).unwrap();
+    assert_eq!((series.len(), series[0].from_s, series[11].from_s), (12, 0.0, 11.0));
+    let mean = (one.series[3].answered + two.series[3].answered) as f64 / 2.0;
+    assert!((series[3].answered as f64 - mean).abs() <= 1.0, "{:?}", series[3]);
+    assert_eq!(series[11].answered, two.series[11].answered);
+    let whole = page::whole(&[one.clone(), two.clone()]).unwrap().unwrap();
+    assert_eq!(whole.count, one.latencies[0].count + two.latencies[0].count);
 }

@@ -34,23 +34,21 @@ fn percentiles(report: &Report) -> Vec<Plot> {
     let plot = |(index, (title, _)): (usize, &(&str, _))| {
         let latencies: Vec<&Latency> =
             report.latencies.iter().filter(|latency| group_of(latency) == index).collect();
-        Plot {
-            title: String::from(*title),
-            x: Axis::new(
-                "percentile, each nine as long as the one before",
-                Scale::Percentile,
-                Unit::Percentile,
-            ),
-            y: Axis::new("latency, logarithmic", Scale::Log, Unit::Nanos),
-            lines: latencies.iter().map(|latency| by_percentile(latency)).collect(),
-            note: note(&latencies),
-        }
+        let lines = latencies.iter().map(|latency| by_percentile(latency)).collect();
+        percentile_plot(title, lines, note(&latencies))
     };
     GROUPS.iter().enumerate().map(plot).collect()
 }
 
+/// Lines of [`nines`].
+pub(in crate::report) fn percentile_plot(title: &str, lines: Vec<Line>, note: String) -> Plot {
+    let x = Axis::new("percentile, each nine as long as the one before", Scale::Percentile, Unit::Percentile);
+    let y = Axis::new("latency, logarithmic", Scale::Log, Unit::Nanos);
+    Plot { title: String::from(title), x, y, lines, note }
+}
+
 /// Where lines begin and end.
-fn note(latencies: &[&Latency]) -> String {
+pub(in crate::report) fn note(latencies: &[&Latency]) -> String {
     let mut note = String::from("Drawn as far as ten samples lie above.");
     if let Some(least) = latencies.iter().filter_map(|latency| latency.uncertainty).max() {
         note += &format!(" Not drawn below {}: the clocks are not known better.", nanos(Some(least)));
@@ -60,6 +58,11 @@ fn note(latencies: &[&Latency]) -> String {
 
 /// A latency at log10(1 / (1 - quantile)). One whose histogram is damaged has no points.
 fn by_percentile(latency: &Latency) -> Line {
+    Line::new(&latency.title(), nines(latency))
+}
+
+/// The points of its line.
+pub(in crate::report) fn nines(latency: &Latency) -> Vec<(f64, f64)> {
     let nines = (latency.count as f64 / SAMPLES_ABOVE).log10();
     let steps = (nines * f64::from(POINTS_PER_NINE)).floor();
     // Less than twice ten samples have no median either.
@@ -71,7 +74,7 @@ fn by_percentile(latency: &Latency) -> Line {
         };
         (0..=steps as u32).map(point).filter(|(_, value)| latency.can_tell(*value)).collect()
     });
-    Line::new(&latency.title(), points.unwrap_or_default())
+    points.unwrap_or_default()
 }
 
 fn over_time(series: &[Interval]) -> Vec<Plot> {
@@ -138,7 +141,7 @@ fn over_time(series: &[Interval]) -> Vec<Plot> {
 }
 
 /// As many intervals as can be drawn; several become one with their sums and their worst.
-fn thinned(series: &[Interval]) -> (Vec<Interval>, String) {
+pub(in crate::report) fn thinned(series: &[Interval]) -> (Vec<Interval>, String) {
     let together = series.len().div_ceil(POINTS_MAX).max(1);
     if together == 1 {
         return (series.to_vec(), String::new());

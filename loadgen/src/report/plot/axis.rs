@@ -38,6 +38,8 @@ pub(crate) enum Unit {
     Plain,
     /// As [`Scale::Percentile`].
     Percentile,
+    /// A share by which something differs.
+    Change,
 }
 
 /// An axis for certain values.
@@ -76,6 +78,7 @@ impl Unit {
             Self::Seconds => format!("{value:.1} s"),
             Self::Bytes => quantity(value, "B"),
             Self::Plain => number(value),
+            Self::Change => format!("{:+.1} %", value * 100.0),
             Self::Percentile => {
                 let percentile = 100.0 * (1.0 - 10f64.powf(-value));
                 let decimals = (value.ceil() as usize).saturating_sub(1);
@@ -92,6 +95,10 @@ impl Unit {
             Self::Bytes => quantity(value, "B"),
             Self::Plain => thousands(value),
             Self::Percentile => self.exact(value),
+            Self::Change if value == 0.0 => String::from("0"),
+            Self::Change => {
+                format!("{}{} %", if value < 0.0 { "-" } else { "+" }, number((value * 100.0).abs()))
+            }
         }
     }
 }
@@ -265,6 +272,7 @@ mod tests {
             (0, 100),
         );
         check(Scale::Percentile, Unit::Percentile, &[0.0, 4.0], "p50 | p90 | p99 | p99.9 | p99.99", (8, 100));
+        check(Scale::Linear, Unit::Change, &[-0.12, 0.31], "-10 % | 0 | +10 % | +20 % | +30 %", (5, 98));
         check(Scale::Percentile, Unit::Percentile, &[0.0, 1.3], "p50 | p90", (23, 77));
     }
 
@@ -277,6 +285,7 @@ mod tests {
             (Unit::Seconds, 12.04, "12.0 s"),
             (Unit::Nanos, 1234.0, "1.23 us"),
             (Unit::Plain, 98_432.0, "98,432"),
+            (Unit::Change, -0.0123, "-1.2 %"),
         ];
         for (unit, value, text) in table {
             assert_eq!(unit.exact(value), text);
