@@ -50,10 +50,9 @@ impl Forest {
         let zero = ticks.iter().position(|tick| tick.label == "0").unwrap_or(0);
         let every = ticks.len().div_ceil(2 * MARKS).max(1);
         let mut html = String::from("<span class=\"marks\">");
-        for (index, tick) in ticks.iter().enumerate().filter(|(index, _)| index.abs_diff(zero) % every == 0) {
-            let _ = index;
-            let _ =
-                write!(html, "<span style=\"left:{:.2}%\">{}</span>", tick.at * 100.0, escaped(&tick.label));
+        let named = ticks.iter().enumerate().filter(|(index, _)| index.abs_diff(zero) % every == 0);
+        for (at, label) in named.map(|(_, tick)| (tick.at * 100.0, escaped(&tick.label))) {
+            let _ = write!(html, "<span style=\"left:{at:.2}%\">{label}</span>");
         }
         html + "</span>"
     }

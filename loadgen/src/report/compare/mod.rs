@@ -18,11 +18,11 @@ mod sample;
 
 use super::document::{Block, Table};
 use super::random::Random;
-use super::words::UNKNOWN;
+use super::words::{self, UNKNOWN};
 use super::{is_stdout, markdown, read, text, write_file};
 use crate::args::CompareOptions;
 use crate::failure::Failure;
-use crate::model::{Report, Verdict};
+use crate::model::{Latency, Report, Verdict};
 use crate::threshold::{Change, Metric, Nanos, Relation};
 use sample::{Basis, Sample};
 use serde::Serialize;
@@ -217,7 +217,13 @@ fn row(
         (runs, _) => average(metric, runs),
     };
     let values = [value(sides[0], &samples[0]), value(sides[1], &samples[1])];
-    let show = |value: Option<f64>| value.map_or_else(|| UNKNOWN.to_owned(), |value| metric.show(value));
+    let show = |value: Option<f64>, runs: &[Report]| {
+        let uncertainty = runs.iter().filter_map(|run| metric.latency(run)?.uncertainty).max();
+        match value {
+            Some(value) if uncertainty.is_none() => metric.show(value),
+            value => words::latency(&Latency { uncertainty, ..Latency::default() }, value),
+        }
+    };
     let change = match values {
         [Some(before), Some(after)] if before > 0.0 => Some(after / before - 1.0),
         _ => None,
@@ -226,7 +232,7 @@ fn row(
         metric: name.to_owned(),
         before: values[0],
         after: values[1],
-        shown: values.map(show),
+        shown: [show(values[0], sides[0]), show(values[1], sides[1])],
         change,
         interval: change.and(interval),
         is_cost: metric.is_cost(),

@@ -145,7 +145,7 @@ fn plots(sides: [&[Report]; 2]) -> Result<Vec<String>, String> {
     let plot = |title: &str, y: Axis, values: &[(&str, Value<'_>)]| {
         let line = |(name, value): &(&str, Value<'_>), side: &str, series: &[Interval]| {
             let points = series.iter().filter_map(|each| Some((each.from_s + each.seconds, value(each)?)));
-            Line::new(&[side, name].join(" ").trim().to_owned(), points.collect())
+            Line::new([side, name].join(" ").trim(), points.collect())
         };
         let lines =
             values.iter().flat_map(|value| [line(value, SIDES[0], &before), line(value, SIDES[1], &after)]);
@@ -156,8 +156,13 @@ fn plots(sides: [&[Report]; 2]) -> Result<Vec<String>, String> {
     let rate = Axis::new("messages per second", Scale::FromZero, Unit::Plain);
     plots.push(plot("Rate over time", rate, &[("", &rate_of)]));
     let latency = Axis::new("latency, logarithmic", Scale::Log, Unit::Nanos);
-    let p50 = |each: &Interval| each.p50.map(|value| value as f64);
-    let p99 = |each: &Interval| each.p99.map(|value| value as f64);
+    let certain = |value: Option<u64>| {
+        let value = value.map(|value| value as f64);
+        let all = || sides.into_iter().flatten().filter_map(Report::main_latency);
+        value.filter(|value| all().all(|latency| latency.can_tell(*value)))
+    };
+    let p50 = |each: &Interval| certain(each.p50);
+    let p99 = |each: &Interval| certain(each.p99);
     plots.push(plot("Latency over time", latency, &[("p50", &p50), ("p99", &p99)]));
     Ok(plots.iter().filter_map(Plot::html).collect())
 }

@@ -161,6 +161,11 @@ fn a_comparison_is_a_page() {
     for outside in ["http://", "https://", "src=", "@import", "url("] {
         assert!(!page.contains(outside), "{outside} in the page");
     }
+    // Clocks that cannot tell a figure show none.
+    before[1].latencies[0].uncertainty = Some(200_000);
+    let comparison = compare(&before, &after, &changes(&[])).unwrap();
+    let p50 = comparison.rows.iter().find(|row| row.metric == "p50").unwrap();
+    assert!(p50.shown[0] == "< 200 us" && !p50.shown[1].starts_with('<'), "{p50:?}");
     // Of single runs without intervals there is nothing to draw but the table.
     let bare = |mut report: Report| {
         (report.series, report.latencies) = (Vec::new(), Vec::new());

@@ -21,7 +21,7 @@ const GROUPS: [(&str, &[&str]); 3] = [
 /// Each as a `<figure>`.
 pub(super) fn of(report: &Report) -> Vec<String> {
     let mut plots = percentiles(report);
-    plots.extend(over_time(&report.series));
+    plots.extend(over_time(report));
     plots.extend(report.sections.iter().flat_map(|section| &section.curves).map(curve));
     plots.iter().filter_map(Plot::html).collect()
 }
@@ -77,8 +77,8 @@ pub(in crate::report) fn nines(latency: &Latency) -> Vec<(f64, f64)> {
     points.unwrap_or_default()
 }
 
-fn over_time(series: &[Interval]) -> Vec<Plot> {
-    let (series, note) = thinned(series);
+fn over_time(report: &Report) -> Vec<Plot> {
+    let (series, note) = thinned(&report.series);
     // A point stands where its interval ends: what it says was known then.
     let line = |name: &str, value: &dyn Fn(&Interval) -> Option<f64>| {
         let points = series.iter().filter_map(|each| Some((each.from_s + each.seconds, value(each)?)));
@@ -94,6 +94,10 @@ fn over_time(series: &[Interval]) -> Vec<Plot> {
     };
     let per_second = |count: u64, each: &Interval| (each.seconds > 0.0).then(|| count as f64 / each.seconds);
     let time_of = |value: Option<u64>| value.map(|value| value as f64);
+    let main = report.main_latency();
+    let latency_of = |value: Option<u64>| {
+        time_of(value).filter(|value| main.is_none_or(|latency| latency.can_tell(*value)))
+    };
     let from_zero = |label: &str, unit| Axis::new(label, Scale::FromZero, unit);
     let mut plots = vec![
         plot(
@@ -108,9 +112,9 @@ fn over_time(series: &[Interval]) -> Vec<Plot> {
             "Latency over time",
             Axis::new("latency, logarithmic", Scale::Log, Unit::Nanos),
             vec![
-                line("p50", &|each| time_of(each.p50)),
-                line("p99", &|each| time_of(each.p99)),
-                line("max", &|each| time_of(each.max)),
+                line("p50", &|each| latency_of(each.p50)),
+                line("p99", &|each| latency_of(each.p99)),
+                line("max", &|each| latency_of(each.max)),
                 line("schedule lag p99", &|each| time_of(each.schedule_lag_p99)),
             ],
         ),

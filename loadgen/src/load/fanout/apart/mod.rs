@@ -148,9 +148,8 @@ pub(super) fn publish(
     let [begin, start, end] = [times.begin, times.start, times.end].map(|time| time.0);
     teller.begin(Schedule { begin, start, end, count: campaign.count });
     super::publish(options, &campaign, target, speakers, &fleet);
-    let (tally, strain) = watch_publishing(options, &fleet, &campaign, &teller, &times);
+    let (tally, strain, left) = watch_publishing(options, &fleet, &campaign, &teller, &times);
     let over = clock::now();
-    let (left, _) = teller.audience();
     let gone = (options.processes as usize).saturating_sub(left);
     teller.end(options.phases.drain_timeout + 2 * GRACE);
     if gone > 0 {
@@ -182,22 +181,25 @@ fn await_audience(teller: &Teller, options: &FanoutOptions) -> Result<(), Failur
     Err(Failure::Apart { address: address.to_string(), cause })
 }
 
-/// Looks on until all is published.
+/// Looks on until all is published. Says how many subscribing processes were there until then, too.
 fn watch_publishing(
     options: &FanoutOptions,
     fleet: &Fleet<'_>,
     campaign: &Campaign,
     teller: &Teller,
     times: &Times,
-) -> (Tally, Strain) {
+) -> (Tally, Strain, usize) {
     let mut tally = Tally::new(times, campaign, options.phases.interval, 0);
     let mut progress = Progress::new(options.common.output.no_progress);
     let mut edges = Edges::default();
-    let mut shown = Time(0);
+    let (mut shown, mut left) = (Time(0), 0);
     loop {
         clock::sleep_until(clock::now().after(LOOK));
         let now = clock::now();
         edges.look(now, times, fleet);
+        if now < times.end {
+            left = teller.audience().0;
+        }
         let is_done = campaign.done() >= u64::from(campaign.count);
         let published = campaign.take_published();
         teller.published(&published, campaign.failures());
@@ -211,7 +213,7 @@ fn watch_publishing(
         }
     }
     campaign.is_over.store(true, Ordering::Relaxed);
-    (tally, edges.strain())
+    (tally, edges.strain(), left)
 }
 
 /// What is known without subscribers.
