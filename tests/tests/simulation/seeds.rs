@@ -29,9 +29,7 @@ impl Drop for Replay {
         if std::thread::panicking() {
             let Self { seed, test } = self;
             eprintln!("\nseed {seed} failed; to replay it:");
-            eprintln!(
-                "  SIM_SEED={seed} cargo test --release -p wsring-tests --test simulation -- {test}\n"
-            );
+            eprintln!("  SIM_SEED={seed} cargo test --release -p wsring-tests --test simulation -- {test}\n");
         }
     }
 }

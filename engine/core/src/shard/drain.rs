@@ -1,6 +1,6 @@
 //! The end of a shard, in order.
 
-use super::session::Phase;
+use super::session::{Ending, Phase};
 use super::{Accept, Shard, earliest};
 use crate::running::{Drain, DrainReport};
 use std::time::Duration;
@@ -51,7 +51,9 @@ impl<I: Io> Shard<I> {
         }
         let mut sockets = self.table.sockets();
         // Those that have parted already, but for the peer's FIN, need no telling.
-        sockets.retain(|socket| self.table.get(*socket).is_some_and(|session| !session.half_closed));
+        sockets.retain(|socket| {
+            self.table.get(*socket).is_some_and(|session| session.ending != Ending::HalfClosed)
+        });
         tracing::info!(shard = self.local.shard, connections = sockets.len(), "draining");
         let began = self.local.now;
         self.draining = Some(Draining { began, drain, sockets, told: 0, cut_off: 0, over: false, turns: 0 });
@@ -107,10 +109,10 @@ impl<I: Io> Shard<I> {
         let mut count = 0;
         for socket in left {
             let Some(session) = self.table.get(socket) else { continue };
-            match (&session.phase, session.half_closed) {
+            match (&session.phase, session.ending) {
                 (Phase::Closing, _) => {}
                 // The handshake is done, all is out, only the peer's FIN is missing.
-                (_, true) => self.end(socket, CloseHow::Fin),
+                (_, Ending::HalfClosed) => self.end(socket, CloseHow::Fin),
                 _ => {
                     count += 1;
                     self.end(socket, CloseHow::Reset);

@@ -2,7 +2,7 @@
 
 use super::Shard;
 use super::input;
-use super::session::Phase;
+use super::session::{Ending, Phase};
 use crate::cluster::ConnectionId;
 use crate::handler::Closed;
 use wsring_io::{CloseHow, Io, Op, ReceiveEnd, Socket};
@@ -15,11 +15,12 @@ impl<I: Io> Shard<I> {
             ReceiveEnd::Eof => {
                 self.hang_up(socket, &Closed::LOST);
                 let Some(session) = self.table.get(socket) else { return };
-                session.peer_ended = true;
-                if session.half_closed {
-                    return self.end(socket, CloseHow::Fin);
+                match session.ending {
+                    Ending::No => self.finish_as(socket, Ending::PeerEnded),
+                    Ending::Finishing => session.ending = Ending::PeerEnded,
+                    Ending::PeerEnded => {}
+                    Ending::HalfClosed => self.end(socket, CloseHow::Fin),
                 }
-                self.finish(socket);
             }
         }
     }
@@ -54,11 +55,15 @@ impl<I: Io> Shard<I> {
 
     /// Closes the transport once all output is out, at the latest at the close timeout.
     pub(super) fn finish(&mut self, socket: Socket) {
+        self.finish_as(socket, Ending::Finishing);
+    }
+
+    fn finish_as(&mut self, socket: Socket, ending: Ending) {
         let Some(session) = self.table.get(socket) else { return };
-        if session.ending || matches!(session.phase, Phase::Closing) {
+        if session.ending != Ending::No || session.is_closing() {
             return;
         }
-        session.ending = true;
+        session.ending = ending;
         if matches!(session.phase, Phase::Http(_) | Phase::Deferred(_)) {
             // What still comes is not taken for another request.
             session.phase = Phase::Lingering { bytes: 0 };
@@ -75,10 +80,10 @@ impl<I: Io> Shard<I> {
     /// kernel reset the connection, and our last words could be lost to it.
     pub(super) fn part(&mut self, socket: Socket) {
         let Some(session) = self.table.get(socket) else { return };
-        if session.peer_ended || session.half_closed || !self.io.half_closes() {
+        if session.ending != Ending::Finishing || !self.io.half_closes() {
             return self.end(socket, CloseHow::Fin);
         }
-        session.half_closed = true;
+        session.ending = Ending::HalfClosed;
         self.io.submit(Op::HalfClose(socket));
         self.limit(socket, self.local.settings.linger_timeout);
     }

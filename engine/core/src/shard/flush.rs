@@ -2,6 +2,7 @@
 
 use super::Shard;
 use super::output::{Shape, append};
+use super::session::Ending;
 use crate::limits::COALESCE_BYTES_MAX;
 use wsring_io::{Io, Op, Outgoing, Socket};
 
@@ -24,10 +25,10 @@ impl<I: Io> Shard<I> {
             // A message in fragments may just have come to its end.
             self.local.fanout.is_hungry(&mut session.topics, socket);
         }
-        if session.is_closing() || session.half_closed {
+        if session.is_closing() || session.ending == Ending::HalfClosed {
             return output.discard(&mut self.io);
         }
-        let (blocked, ending) = (session.flow.is_blocked(), session.ending);
+        let (blocked, ending) = (session.flow.is_blocked(), session.ending != Ending::No);
         match output.take(&mut self.io) {
             Shape::Nothing => {
                 if ending && !blocked {
@@ -99,7 +100,7 @@ impl<I: Io> Shard<I> {
         if session.topics.behind > 0 {
             self.local.fanout.is_hungry(&mut session.topics, socket);
         }
-        if session.ending {
+        if session.ending != Ending::No {
             // What this turn has added, a Close perhaps, is still to be sent.
             if session.output == 0 {
                 self.part(socket);

@@ -33,12 +33,21 @@ pub(crate) struct Session {
     pub(crate) timer: Tick,
     /// Receiving is stopped because the handler wants it.
     pub(crate) held: bool,
-    /// Once all output is out the transport is closed.
-    pub(crate) ending: bool,
-    /// The peer has sent its last byte.
-    pub(crate) peer_ended: bool,
-    /// We have.
-    pub(crate) half_closed: bool,
+    pub(crate) ending: Ending,
+}
+
+/// How far a connection is on its way to its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// It goes on.
+    #[default]
+    No,
+    /// Our side ends once all output is out.
+    Finishing,
+    /// The same, and the peer has sent its last byte.
+    PeerEnded,
+    /// We have sent our last byte; the peer's is to come.
+    HalfClosed,
 }
 
 /// What carries the bytes. Input passes through [`open`](Self::open) before the phase sees it, output
@@ -182,9 +191,7 @@ impl Session {
             topics: Circle::default(),
             timer: Tick(0),
             held: false,
-            ending: false,
-            peer_ended: false,
-            half_closed: false,
+            ending: Ending::No,
         }
     }
 
@@ -236,6 +243,6 @@ impl Session {
             Phase::Events(handler) => handler.is_some(),
             _ => false,
         };
-        open && !self.flow.close_sent && !self.ending
+        open && !self.flow.close_sent && self.ending == Ending::No
     }
 }
