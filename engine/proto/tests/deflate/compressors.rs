@@ -257,9 +257,9 @@ fn a_message_made_for_everyone_can_come_between_those_of_the_connection() {
         let mut expected = Vec::new();
         for _ in 0..20 {
             let message = json(50 + random.below(3000), random.next() % 3);
-            if random.once_in(2) {
-                let start = stream.len();
-                assert!(append_shared(&mut shared, Opcode::Binary, &message, &mut stream));
+            let start = stream.len();
+            // The shortest of them may not shrink: then none is made for everyone.
+            if random.once_in(2) && append_shared(&mut shared, Opcode::Binary, &message, &mut stream) {
                 // A server's frame that anybody can inflate by itself.
                 let alone = seen_by_client(agreed(false, 12), &stream[start..]);
                 assert_eq!(alone, [Seen::Binary(message.clone())]);

@@ -67,12 +67,12 @@ impl Random {
     }
 }
 
-/// Runs `test` with the seeds from 0 up to `usual`; `WSRING_PROTO_SEEDS=100000` says how many instead, and
-/// `WSRING_PROTO_SEED=7` runs the one that a failure named.
+/// Runs `test` with the seeds from 0 up to `usual`; `PROTO_SEEDS=100000` says how many instead, and
+/// `PROTO_SEED=7` runs the one that a failure named.
 pub(crate) fn each_seed(usual: u64, test: impl Fn(Random)) {
-    let seeds = match number("WSRING_PROTO_SEED") {
+    let seeds = match number("PROTO_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..number("WSRING_PROTO_SEEDS").unwrap_or(usual),
+        None => 0..number("PROTO_SEEDS").unwrap_or(usual),
     };
     for seed in seeds {
         let _named = Named(seed);
@@ -91,7 +91,7 @@ struct Named(u64);
 impl Drop for Named {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("replay with WSRING_PROTO_SEED={}", self.0);
+            eprintln!("replay with PROTO_SEED={}", self.0);
         }
     }
 }
