@@ -15,6 +15,12 @@ pub(crate) fn unix_seconds() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
+/// What the wall clock showed at a time, in milliseconds since 1970, as far as it was not set since.
+pub(crate) fn unix_ms(time: Time) -> u64 {
+    let ago = now().since(time).as_secs_f64();
+    ((unix_seconds() - ago) * 1e3).max(0.0) as u64
+}
+
 /// The time at which the wall clock says so many seconds since 1970, as far as it is not set meanwhile.
 pub(crate) fn at_unix(seconds: f64) -> Time {
     let (now, ahead) = (now(), (seconds - unix_seconds()) * 1e9);
@@ -44,6 +50,13 @@ mod tests {
         let (ahead, behind) = (at_unix(wall + 100.0), at_unix(wall - 5.0));
         assert!(until(ahead) > Duration::from_secs(50) && until(ahead) <= Duration::from_secs(100));
         assert!(until(behind).is_zero() && ahead.since(behind) <= Duration::from_secs(106));
+    }
+
+    #[test]
+    fn times_are_told_by_the_wall_clock() {
+        let (time, wall) = (now(), unix_seconds() * 1e3);
+        sleep_until(time.after(Duration::from_millis(20)));
+        assert!((unix_ms(time) as f64 - wall).abs() <= 5.0, "{} is not {wall}", unix_ms(time));
     }
 
     #[test]

@@ -4,7 +4,8 @@
 //! it ends with FIN, and the server after a closing handshake (RFC 6455 section 7.1.1). So a rate needs sixty times as
 //! many ports. That is worked out before anything is opened.
 
-use super::connect::{phase, spacing};
+use super::connect::spacing;
+use super::phases;
 use crate::args::{ChurnOptions, Ending};
 use crate::clock;
 use crate::failure::Failure;
@@ -85,7 +86,7 @@ pub(crate) fn run(options: &ChurnOptions) -> Result<Report, Failure> {
         report.not_met(format!("{stayed} connections did not end"));
     }
     fleet.account(opening, &mut report)?;
-    report.phases = vec![phase("measure", origin, origin, over), phase("close", origin, over, clock::now())];
+    phases::note(&mut report, origin, &[("measure", origin, over), ("close", over, clock::now())]);
     Ok(report)
 }
 

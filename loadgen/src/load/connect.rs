@@ -6,13 +6,14 @@
 //!   close     by WebSocket, FIN or RST
 //! ```
 
+use super::phases;
 use crate::args::{ConnectOptions, Ending};
 use crate::clock;
 use crate::failure::Failure;
 use crate::fleet::{CLOSE_RATE, Fleet, Member, Needs};
 use crate::measure::kernel::Counters;
 use crate::measure::opening::{Openings, Timed};
-use crate::model::{Evidence, Load, Opening, Phase, Report};
+use crate::model::{Evidence, Load, Opening, Report};
 use crate::pace::{Pace, wait_for};
 use crate::report;
 use std::sync::Arc;
@@ -64,14 +65,8 @@ pub(crate) fn run(options: &ConnectOptions) -> Result<Report, Failure> {
     report.counts.insert(format!("ended_by_{}", options.close.name()), u64::from(fleet.opened()));
     fleet.account(opening, &mut report)?;
     let edges = [("connect", origin, opened), ("hold", opened, held), ("close", held, clock::now())];
-    report.phases = edges.map(|(name, from, to)| phase(name, origin, from, to)).into();
+    phases::note(&mut report, origin, &edges);
     Ok(report)
-}
-
-/// A phase of a run that began at `origin`.
-pub(super) fn phase(name: &str, origin: Time, from: Time, to: Time) -> Phase {
-    let (from_s, seconds) = (from.since(origin).as_secs_f64(), to.since(from).as_secs_f64());
-    Phase { name: name.to_owned(), from_s, seconds }
 }
 
 fn open(

@@ -182,6 +182,6 @@ pub(crate) fn close(report: &mut Report, crew: Crew<'_>, outcome: &Outcome) -> R
         ("drain", plan.end, outcome.over),
         ("close", closing, clock::now()),
     ];
-    report.phases = phases::written(origin, &edges);
+    phases::note(report, origin, &edges);
     Ok(())
 }

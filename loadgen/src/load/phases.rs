@@ -11,8 +11,9 @@
 
 use super::schedule::Model;
 use super::verify::Flight;
+use crate::clock;
 use crate::measure::meter::{self, Meter};
-use crate::model::Phase;
+use crate::model::{Phase, Report};
 use std::time::Duration;
 use wsring::Time;
 
@@ -71,14 +72,16 @@ impl Plan {
     }
 }
 
-/// Phases as a report has them: each from one time to another, counted from the start of the run.
-pub(crate) fn written(origin: Time, edges: &[(&str, Time, Time)]) -> Vec<Phase> {
+/// Writes into a report when it began, and its phases: each from one time to another, counted from there.
+pub(crate) fn note(report: &mut Report, origin: Time, edges: &[(&str, Time, Time)]) {
     let phase = |(name, from, to): &(&str, Time, Time)| Phase {
         name: String::from(*name),
         from_s: from.since(origin).as_secs_f64(),
         seconds: to.since(*from).as_secs_f64(),
     };
-    edges.iter().map(phase).collect()
+    report.phases = edges.iter().map(phase).collect();
+    // It was begun some milliseconds before: whoever lays it beside others by the wall clock needs the same zero.
+    report.started_unix_ms = clock::unix_ms(origin);
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The workload `storm`: a share of all connections is dropped at once and connects again, all together or spread
 //! over a while, as clients do after a failure of the network or a restart.
 
-use super::connect::phase;
+use super::phases;
 use super::spread::Spread;
 use crate::args::StormOptions;
 use crate::clock;
@@ -84,7 +84,7 @@ pub(crate) fn run(options: &StormOptions) -> Result<Report, Failure> {
     board.openings.diagnose(fleet.target().address(), &counters, &mut report);
     fleet.account(opening, &mut report)?;
     let edges = [("connect", origin, opened), ("measure", opened, over), ("close", over, clock::now())];
-    report.phases = edges.map(|(name, from, to)| phase(name, origin, from, to)).into();
+    phases::note(&mut report, origin, &edges);
     Ok(report)
 }
 

@@ -24,9 +24,10 @@ use crate::args::{FanoutOptions, KindChoice, Way};
 use crate::clock;
 use crate::failure::Failure;
 use crate::fleet::Fleet;
+use crate::load::phases;
 use crate::measure::health::Strain;
 use crate::measure::neighbours;
-use crate::model::{Arrivals, Load, Model, Opening, Phase, Rates, Report};
+use crate::model::{Arrivals, Load, Model, Opening, Rates, Report};
 use crate::pace::wait_for;
 use crate::report;
 use crate::threshold::Nanos;
@@ -85,7 +86,7 @@ fn together(options: &FanoutOptions, target: Option<HttpTarget>) -> Result<Repor
     describe(&mut report, options, &campaign);
     fill(&mut report, options, &times, &campaign, watched.tally, &watched.strain);
     fleet.account(opening, &mut report)?;
-    report.phases = phases(&times, opening, over);
+    note_phases(&mut report, &times, opening, over);
     Ok(report)
 }
 
@@ -283,7 +284,7 @@ fn judge_negative(report: &mut Report, tally: &Tally, uncertainty: u64) {
     }
 }
 
-fn phases(times: &Times, opening: Opening, over: Time) -> Vec<Phase> {
+fn note_phases(report: &mut Report, times: &Times, opening: Opening, over: Time) {
     let connected = times.origin.after(Duration::from_secs_f64(opening.seconds));
     let edges = [
         ("connect", times.origin, connected),
@@ -293,5 +294,5 @@ fn phases(times: &Times, opening: Opening, over: Time) -> Vec<Phase> {
         ("drain", times.end, over),
         ("close", over, clock::now()),
     ];
-    crate::load::phases::written(times.origin, &edges)
+    phases::note(report, times.origin, &edges);
 }

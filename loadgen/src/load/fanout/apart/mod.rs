@@ -72,7 +72,7 @@ pub(super) fn subscribe(options: &FanoutOptions, address: &str) -> Result<Report
         report.not_met(format!("not all is known of what was published: {failure}"));
     }
     fleet.account(opening, &mut report)?;
-    report.phases = super::phases(&times, opening, over);
+    super::note_phases(&mut report, &times, opening, over);
     Ok(report)
 }
 
@@ -159,7 +159,7 @@ pub(super) fn publish(
     describe(&mut report, options, &campaign);
     fill_publisher(&mut report, options, &times, &campaign, &tally, &strain);
     fleet.account(opening, &mut report)?;
-    report.phases = super::phases(&times, opening, over);
+    super::note_phases(&mut report, &times, opening, over);
     Ok(report)
 }
 
