@@ -1,5 +1,6 @@
 //! The one clock: CLOCK_MONOTONIC, which all processes of a machine share and the engine reads too.
 
+use crate::interrupt;
 use rustix::time::{ClockId, clock_gettime};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use wsring::Time;
@@ -32,12 +33,9 @@ pub(crate) fn until(time: Time) -> Duration {
     time.since(now())
 }
 
-/// Sleeps until a time, which may have passed.
+/// Sleeps until a time, which may have passed; no longer once the run is to come to its end.
 pub(crate) fn sleep_until(time: Time) {
-    let left = until(time);
-    if !left.is_zero() {
-        std::thread::sleep(left);
-    }
+    interrupt::sleep(|| until(time));
 }
 
 #[cfg(test)]

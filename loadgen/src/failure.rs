@@ -43,6 +43,12 @@ pub(crate) enum Failure {
         /// Why not.
         cause: String,
     },
+    /// A signal came before the first connection was open.
+    #[error("interrupted before there was anything to report")]
+    Interrupted,
+    /// Signals cannot be waited for.
+    #[error("cannot wait for Ctrl-C: {0}")]
+    Signals(std::io::Error),
     /// A shard that should long be done is not.
     #[error("a shard of the generator does not come to an end: is this machine overloaded?")]
     Stuck,

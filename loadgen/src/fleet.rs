@@ -8,10 +8,12 @@
 mod compression;
 mod roster;
 
-pub(crate) use roster::{Member, ending};
+pub(crate) use roster::{Member, ending, explain};
 
 use crate::args::Common;
 use crate::failure::Failure;
+use crate::interrupt;
+use crate::limits::capacity::Bounds;
 use crate::load::slow;
 use crate::model::{Closing, Opening, Report};
 use crate::pace::{Pace, wait_for};
@@ -136,15 +138,20 @@ impl<'a> Fleet<'a> {
                 from = 1;
             }
             let pace = Pace::begin(self.common.rate);
-            for number in from..*until {
-                pace.wait(number - from);
-                self.await_room(number, OPENING_MAX, &make)?;
-                self.connect(number, 0, &make)?;
+            let mut begun = from;
+            while begun < *until && !self.is_over() {
+                pace.wait(begun - from);
+                self.await_room(begun, OPENING_MAX, &make)?;
+                self.connect(begun, 0, &make)?;
+                begun += 1;
             }
-            self.await_settled(*until, &make)?;
+            self.await_settled(begun, &make)?;
             seconds += began.elapsed().as_secs_f64();
             from = *until;
             hold(self.opened());
+            if self.is_over() {
+                break;
+            }
         }
         let connections = self.needs.connections;
         Ok(Opening::new(u64::from(connections), u64::from(self.opened()), seconds))
@@ -163,11 +170,33 @@ impl<'a> Fleet<'a> {
         if self.opened() > 0 {
             return Ok(());
         }
+        if interrupt::is_asked() {
+            return Err(Failure::Interrupted);
+        }
         let failures = lock(&self.roster.failures);
         let cause = failures.keys().next().cloned();
         let timeout = self.common.connect_timeout;
         let cause = cause.unwrap_or_else(|| format!("no TCP connection within {timeout:?}"));
         Err(Failure::Open { url: self.common.url.clone(), cause })
+    }
+
+    /// Whether no further connection is to be opened: the run was interrupted, or has failed already as the trial that
+    /// it is.
+    fn is_over(&self) -> bool {
+        interrupt::is_asked() || self.is_hopeless(0, None).is_some()
+    }
+
+    /// Why this run cannot meet any more what is asked of it as the trial of a search, if so: with so many faults of
+    /// messages beside what became of its connections. `all` is how many of both the whole run has, where that is known.
+    pub(crate) fn is_hopeless(&self, faults: u64, all: Option<f64>) -> Option<String> {
+        let bounds = self.bounds()?;
+        let (failed, lost) = (u64::from(self.failed()), u64::from(self.lost()));
+        bounds.errors(faults, failed, lost, all)
+    }
+
+    /// What the run may come to as the trial of a search.
+    pub(crate) fn bounds(&self) -> Option<&Bounds> {
+        self.common.bounds.as_ref()
     }
 
     /// What was opened, in the order of opening: each connection's number and the way to reach it.
@@ -183,6 +212,11 @@ impl<'a> Fleet<'a> {
     /// Connections that could not be opened so far.
     pub(crate) fn failed(&self) -> u32 {
         self.roster.failed.load(Ordering::Acquire)
+    }
+
+    /// Gives up a connection that its workload has tried often enough; `why` is how it failed last.
+    pub(crate) fn give_up(&self, why: String) {
+        self.roster.failed(why);
     }
 
     /// Connections that are open now.
@@ -217,9 +251,10 @@ impl<'a> Fleet<'a> {
         report.warnings.extend(self.target.warning(self.needs.connections));
         let lost = u64::from(self.lost());
         report.counts.insert(String::from("connections_lost"), lost);
-        for (count, what) in
-            [(opening.asked - opening.opened, "connections were not opened"), (lost, "connections were lost")]
-        {
+        // Nobody has tried the others when it was interrupted.
+        let failed =
+            if interrupt::is_asked() { u64::from(self.failed()) } else { opening.asked - opening.opened };
+        for (count, what) in [(failed, "connections were not opened"), (lost, "connections were lost")] {
             if count > 0 {
                 report.not_met(format!("{count} {what}"));
             }
@@ -307,10 +342,11 @@ impl<'a> Fleet<'a> {
             let deadline = Instant::now() + self.common.connect_timeout + GRACE;
             wait_for(deadline, || {
                 settled = self.roster.settled();
-                settled >= count || settled > before || !lock(&self.roster.again).is_empty()
+                let is_changed = settled > before || !lock(&self.roster.again).is_empty();
+                settled >= count || is_changed || self.is_over()
             });
             let again = self.roster.take_again();
-            if settled >= count || (settled == before && again.is_empty()) {
+            if settled >= count || self.is_over() || (settled == before && again.is_empty()) {
                 return Ok(());
             }
             again.into_iter().try_for_each(|(number, tried)| self.connect(number, tried, make))?;

@@ -4,6 +4,7 @@
 //!   args       the command line, one file for each subcommand
 //!   target     what is connected to, and what each connection says of itself (template)
 //!   sources    from which addresses and ports
+//!   interrupt  Ctrl-C: what there is so far is reported
 //!   fleet      opens the connections of a run and keeps account of them
 //!   limits     of this machine, of this program and of servers
 //!   load       the workloads: a handler for each connection, phases, a result
@@ -22,6 +23,7 @@ mod clock;
 mod environment;
 mod failure;
 mod fleet;
+mod interrupt;
 mod limits;
 mod load;
 mod measure;
@@ -67,6 +69,8 @@ fn run(command: &Command) -> Result<Verdict, Failure> {
         Command::Conform(options) => probe::conform::run(options),
         Command::Inspect(options) => probe::inspect::run(options),
         Command::Capacity(options) => {
+            report::check(&options.output)?;
+            interrupt::watch().map_err(Failure::Signals)?;
             let report = limits::capacity::run(options, &mut trial)?;
             report::write(&report, &options.output)?;
             Ok(report.verdict)
@@ -78,6 +82,8 @@ fn run(command: &Command) -> Result<Verdict, Failure> {
 
 /// Runs a workload, adds what it cost the server, holds the report against the thresholds and writes it.
 fn finish(common: &Common, run: impl FnOnce() -> Result<Report, Failure>) -> Result<Verdict, Failure> {
+    report::check(&common.output)?;
+    interrupt::watch().map_err(Failure::Signals)?;
     let mut report = limits::cost::measured(&common.server, run)?;
     report::finish(&mut report, &common.output)
 }

@@ -88,6 +88,9 @@ pub(crate) struct Report {
     pub(crate) verdict: Verdict,
     /// Why the verdict is not `met`.
     pub(crate) reasons: Vec<String>,
+    /// Why it was ended before its time as the trial of a search.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ended_early: Option<String>,
     /// What the reader should know before trusting the figures.
     pub(crate) warnings: Vec<String>,
     /// What only this workload has to say.
@@ -216,6 +219,14 @@ impl Report {
     /// A count, zero when it was not kept.
     pub(crate) fn count(&self, name: &str) -> u64 {
         self.counts.get(name).copied().unwrap_or(0)
+    }
+
+    /// Notes that the run was ended before its time, if it was: with that it is not met.
+    pub(crate) fn end_early(&mut self, why: Option<String>) {
+        if let Some(why) = &why {
+            self.not_met(format!("ended early: {why}"));
+        }
+        self.ended_early = why;
     }
 
     /// Notes that something was not met; the verdict stays `invalid` where it is.

@@ -1,5 +1,6 @@
 //! Doing things at a rate.
 
+use crate::interrupt;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -28,12 +29,9 @@ impl Pace {
     }
 }
 
-/// Sleeps until a moment, which may be past.
+/// Sleeps until a moment, which may be past; no longer once the run is to come to its end.
 pub(crate) fn sleep_until(moment: Instant) {
-    let left = moment.saturating_duration_since(Instant::now());
-    if !left.is_zero() {
-        sleep(left);
-    }
+    interrupt::sleep(|| moment.saturating_duration_since(Instant::now()));
 }
 
 /// Looks every few milliseconds whether something has come true; says whether it had at the deadline.

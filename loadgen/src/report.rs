@@ -45,11 +45,12 @@ pub(crate) use progress::{Moment, Progress};
 use crate::args::OutputOptions;
 use crate::environment;
 use crate::failure::Failure;
+use crate::interrupt;
 use crate::model::{Report, SCHEMA, Verdict};
 use crate::threshold;
 use std::io::{Write, stderr, stdout};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{fs, io};
 
 /// A report of a run that begins now: who measures, how it was called, and where.
@@ -76,9 +77,41 @@ pub(crate) fn start(workload: &str, url: &str, seed: u64) -> Report {
 /// # Errors
 /// The environment's fault: a file cannot be written. The summary is written first.
 pub(crate) fn finish(report: &mut Report, options: &OutputOptions) -> Result<Verdict, Failure> {
+    note_interruption(report);
     threshold::apply(&options.thresholds, report);
     write(report, options)?;
     Ok(report.verdict)
+}
+
+/// A run that was interrupted is not met, whatever its figures are.
+pub(crate) fn note_interruption(report: &mut Report) {
+    if interrupt::is_asked() {
+        let began = UNIX_EPOCH + Duration::from_millis(report.started_unix_ms);
+        let seconds = began.elapsed().unwrap_or_default().as_secs_f64();
+        report.not_met(format!("interrupted after {seconds:.1} s: these are the figures until then"));
+        // The first of the reasons.
+        report.reasons.rotate_right(1);
+    }
+}
+
+/// Finds out before the run whether its report can be written: afterwards it would be lost.
+///
+/// # Errors
+/// The environment's fault: a file cannot be written.
+pub(crate) fn check(options: &OutputOptions) -> Result<(), Failure> {
+    let files = [&options.json, &options.html, &options.markdown, &options.hlog].map(Clone::clone);
+    let csv = options.csv.as_deref().map(|prefix| beside(prefix, "series.csv"));
+    let hgrm = options.hgrm.as_deref().map(|prefix| beside(prefix, "response.hgrm"));
+    for path in files.into_iter().chain([csv, hgrm]).flatten().filter(|path| !is_stdout(path)) {
+        let is_new = !path.exists();
+        let opened = fs::OpenOptions::new().append(true).create(true).open(&path);
+        opened.map_err(|cause| Failure::Report { path: path.clone(), cause })?;
+        if is_new {
+            // What is there for the length of a run would be taken for its report. Nobody else has written it since.
+            let _ = fs::remove_file(&path);
+        }
+    }
+    Ok(())
 }
 
 /// Writes a finished report.

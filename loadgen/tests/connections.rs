@@ -248,45 +248,6 @@ fn churn_tells_what_the_server_ended() {
     assert!(text.contains("by the server: closed with 1013: full"), "{text}");
 }
 
-#[test]
-fn a_storm_recovers() {
-    let (_running, at) = server();
-    for (how, more, dropped) in [
-        ("rst", "--drop 0.5 --rounds 2", 40),
-        ("fin", "--drop 1 --jitter 200ms", 40),
-        ("ws", "--drop 0.25", 10),
-    ] {
-        let line = format!("storm ws://{at}/echo -c 40 --shards 2 --close {how} --settle 50ms {more}");
-        let (report, text) = report(&line, 0);
-        assert_eq!((count(&report, "dropped"), count(&report, "not_recovered")), (dropped, 0), "{text}");
-        assert_eq!((samples(&report, "open"), count(&report, "connections_lost")), (dropped, 0), "{text}");
-        let rows = section(&report, "storm")["rows"].to_string();
-        assert!(!rows.contains("null"), "each round has recovered: {rows}");
-    }
-}
-
-/// Drops connections and takes no new ones.
-#[test]
-fn a_storm_that_does_not_recover() {
-    let number = Mutex::new(0);
-    let at = faulty(move |mut stream| {
-        let turn = {
-            let mut number = number.lock().expect("nobody panics");
-            *number += 1;
-            *number
-        };
-        let mut request = [0; 2048];
-        let read = stream.read(&mut request).unwrap_or(0);
-        if turn <= 4 {
-            answer(&mut stream, &request[..read]);
-            let _ = stream.read(&mut request);
-        }
-    });
-    let (report, text) = report(&format!("storm ws://{at}/ -c 4 --drop 0.5 --settle 0"), 3);
-    assert_eq!((count(&report, "dropped"), count(&report, "not_recovered")), (2, 2), "{text}");
-    assert!(text.contains("2 connections did not come again"), "{text}");
-}
-
 /// What was asked of a server: request target and some headers, one line for each connection.
 type Asked = Arc<Mutex<BTreeSet<String>>>;
 

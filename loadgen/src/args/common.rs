@@ -1,6 +1,7 @@
 //! What several subcommands have in common.
 
 use super::{ConnectionOptions, OutputOptions, ServerOptions};
+use crate::limits::capacity::Bounds;
 use crate::units::time;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -30,6 +31,9 @@ pub(crate) struct Common {
     pub(crate) connection: ConnectionOptions,
     #[command(flatten)]
     pub(crate) output: OutputOptions,
+    /// What the run may come to as the trial of a search, which sets it.
+    #[arg(skip)]
+    pub(crate) bounds: Option<Bounds>,
 }
 
 /// Type of messages.

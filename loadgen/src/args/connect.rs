@@ -1,8 +1,8 @@
 //! `wsload connect`, `wsload churn` and `wsload storm`.
 
-use super::Common;
 use super::load::HealthOptions;
 use super::slow::share;
+use super::{Common, Retry};
 use crate::units::time;
 use clap::{Args, ValueEnum};
 use std::time::Duration;
@@ -93,7 +93,14 @@ pub(crate) struct StormOptions {
     /// Spread the reconnects evenly at random over so long; 0: all at once.
     #[arg(long, value_name = "TIME", default_value = "0", value_parser = time)]
     pub(crate) jitter: Duration,
-    /// How often to do that.
+    /// When a connection that is refused, or fails otherwise, is tried again: waits begin at the first of these
+    /// times and double up to the second, each at random between half and all of it; or none, for one attempt only.
+    #[arg(long, value_name = "TIME-TIME", default_value = "500ms-10s")]
+    pub(crate) retry: Retry,
+    /// A connection that is not back so long after the drop is not tried again.
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = time)]
+    pub(crate) retry_for: Duration,
+    /// How often to drop and connect them.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) rounds: u32,
     /// Rest before each round.

@@ -18,6 +18,7 @@ mod merge;
 mod output;
 mod peer;
 mod report;
+mod retry;
 mod server;
 mod slow;
 
@@ -38,6 +39,7 @@ pub(crate) use merge::MergeOptions;
 pub(crate) use output::OutputOptions;
 pub(crate) use peer::PeerOptions;
 pub(crate) use report::ReportOptions;
+pub(crate) use retry::Retry;
 pub(crate) use server::ServerOptions;
 pub(crate) use slow::SlowOptions;
 

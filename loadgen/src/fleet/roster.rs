@@ -57,13 +57,20 @@ impl Member {
 
     /// There will be no connection; or it is tried again from another port, and then this says `false`.
     pub(crate) fn failed(&self, failure: &OpenFailure) -> bool {
-        if is_port_in_use(failure) && self.tried < PORTS_TRIED_MAX {
-            lock(&self.roster.again).push((self.number, self.tried + 1));
-            return false;
+        let is_over = !self.takes_another_port(failure);
+        if is_over {
+            self.roster.failed(explain(failure));
         }
-        self.roster.note(explain(failure));
-        self.roster.failed.fetch_add(1, Ordering::Release);
-        true
+        is_over
+    }
+
+    /// Whether it failed for its port alone, and is tried again from another one.
+    pub(crate) fn takes_another_port(&self, failure: &OpenFailure) -> bool {
+        let takes = is_port_in_use(failure) && self.tried < PORTS_TRIED_MAX;
+        if takes {
+            lock(&self.roster.again).push((self.number, self.tried + 1));
+        }
+        takes
     }
 
     /// The connection is over because the workload has ended it.
@@ -79,6 +86,12 @@ impl Member {
 }
 
 impl Roster {
+    /// A connection will not be opened.
+    pub(super) fn failed(&self, why: String) {
+        self.note(why);
+        self.failed.fetch_add(1, Ordering::Release);
+    }
+
     fn note(&self, text: String) {
         let mut failures = lock(&self.failures);
         let is_new = !failures.contains_key(&text);
@@ -113,7 +126,7 @@ pub(crate) fn ending(closed: &Closed<'_>) -> String {
 }
 
 /// A failure with what it mostly means.
-fn explain(failure: &OpenFailure) -> String {
+pub(crate) fn explain(failure: &OpenFailure) -> String {
     let hint = match failure {
         OpenFailure::Connect(cause) => match cause.kind() {
             std::io::ErrorKind::ConnectionRefused => " (nothing listens there: is the server running?)",

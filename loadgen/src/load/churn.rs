@@ -10,9 +10,11 @@ use crate::args::{ChurnOptions, Ending};
 use crate::clock;
 use crate::failure::Failure;
 use crate::fleet::{Fleet, Member, Needs, ending};
+use crate::interrupt;
 use crate::measure::kernel::Counters;
 use crate::measure::opening::{Openings, Timed};
 use crate::model::{Load, Opening, Report, Section};
+use crate::pace::wait_for;
 use crate::report;
 use crate::target::TIME_WAIT;
 use std::collections::BTreeMap;
@@ -82,7 +84,10 @@ pub(crate) fn run(options: &ChurnOptions) -> Result<Report, Failure> {
     report.warnings.extend(time_wait_warning(&needs));
     lock(&board).report(&mut report);
     let stayed = fleet.alive();
-    if stayed > 0 {
+    let ended_early = hopeless(&fleet, total(options));
+    let is_early = ended_early.is_some() || interrupt::is_asked();
+    report.end_early(ended_early);
+    if stayed > 0 && !is_early {
         report.not_met(format!("{stayed} connections did not end"));
     }
     fleet.account(opening, &mut report)?;
@@ -103,17 +108,29 @@ fn come(options: &ChurnOptions, fleet: &Fleet<'_>, board: &Arc<Board>) -> Result
         move || guest
     };
     fleet.open_first(&make)?;
-    for number in 1..count {
-        clock::sleep_until(begin.after(spacing(number, rate)));
-        fleet.connect(number, 0, &make)?;
-        if number.is_multiple_of(LOOK_EVERY) {
+    let mut begun = 1;
+    while begun < count {
+        clock::sleep_until(begin.after(spacing(begun, rate)));
+        if interrupt::is_asked() || hopeless(fleet, count).is_some() {
+            break;
+        }
+        fleet.connect(begun, 0, &make)?;
+        if begun.is_multiple_of(LOOK_EVERY) {
             fleet.connect_again(&make)?;
         }
+        begun += 1;
     }
     let seconds = began.elapsed().as_secs_f64();
-    fleet.await_settled(count, &make)?;
-    crate::pace::wait_for(Instant::now() + options.lifetime + GONE_TIMEOUT, || fleet.alive() == 0);
-    Ok(Opening::new(count.into(), fleet.opened().into(), seconds))
+    fleet.await_settled(begun, &make)?;
+    wait_for(Instant::now() + options.lifetime + GONE_TIMEOUT, || {
+        fleet.alive() == 0 || interrupt::is_asked() || hopeless(fleet, count).is_some()
+    });
+    Ok(Opening::new(begun.into(), fleet.opened().into(), seconds))
+}
+
+/// Why this run cannot meet any more what is asked of it, if so.
+fn hopeless(fleet: &Fleet<'_>, count: u32) -> Option<String> {
+    fleet.is_hopeless(0, Some(f64::from(count)))
 }
 
 /// How many connections come in all.

@@ -11,6 +11,7 @@ use crate::args::{ConnectOptions, Ending};
 use crate::clock;
 use crate::failure::Failure;
 use crate::fleet::{CLOSE_RATE, Fleet, Member, Needs};
+use crate::interrupt;
 use crate::measure::kernel::Counters;
 use crate::measure::opening::{Openings, Timed};
 use crate::model::{Evidence, Load, Opening, Report};
@@ -92,14 +93,19 @@ fn open(
         false => begin.after(spacing(number, options.common.rate)),
     };
     let make = |member: Member, shard| guest(intended(member.number))(member, shard);
-    for number in 1..options.connections {
-        clock::sleep_until(intended(number));
-        fleet.connect(number, 0, &make)?;
-        if number.is_multiple_of(LOOK_EVERY) {
+    let mut begun = 1;
+    while begun < options.connections {
+        clock::sleep_until(intended(begun));
+        if interrupt::is_asked() {
+            break;
+        }
+        fleet.connect(begun, 0, &make)?;
+        if begun.is_multiple_of(LOOK_EVERY) {
             fleet.connect_again(&make)?;
         }
+        begun += 1;
     }
-    fleet.await_settled(options.connections, &make)?;
+    fleet.await_settled(begun, &make)?;
     Ok(Opening::new(options.connections.into(), fleet.opened().into(), began.elapsed().as_secs_f64()))
 }
 

@@ -1,15 +1,16 @@
 //! Connections that are open and ready for a load, or for several loads one after the other.
 
-use super::drive::{LaneDriver, Task};
+use super::drive::{LaneDriver, NOTICE, Task};
 use super::lane::Shared;
 use super::message::Messages;
-use super::outcome::{Collector, Outcome};
+use super::outcome::{self, Collector, Outcome};
 use super::phases::Plan;
 use super::schedule::Model;
 use crate::args::Common;
 use crate::clock;
 use crate::failure::Failure;
 use crate::fleet::{Fleet, Member};
+use crate::interrupt;
 use crate::measure::exchange::Exchange;
 use crate::measure::health::{Strain, Vitals};
 use crate::model::{Interval, Opening};
@@ -100,8 +101,23 @@ impl<'a> Crew<'a> {
         let exchange = Arc::new(Exchange::default());
         let shards = self.drive(plan, &exchange, seed);
         let mut collector = Collector::new(plan, self.origin, &exchange, shards);
-        let strain = self.watch(&plan, &mut collector, progress)?;
-        Ok(collector.finish(strain, clock::now().min(drained)))
+        let (strain, ended_early) = self.watch(plan, &exchange, &mut collector, progress)?;
+        let outcome = collector.finish(strain, clock::now().min(drained));
+        Ok(Outcome { ended_early, ..outcome })
+    }
+
+    /// Why this load cannot meet any more what is asked of it as the trial of a search, if so.
+    fn is_hopeless(&self, whole: &Plan, collector: &Collector<'_>) -> Option<String> {
+        let bounds = self.fleet.bounds()?;
+        let meter = collector.so_far();
+        let messages = |from: Time| match whole.model {
+            Model::Open { rate, .. } => Some(rate * whole.end.since(from).as_secs_f64()),
+            Model::Closed { .. } => None,
+        };
+        let all = messages(whole.begin).map(|messages| messages + f64::from(self.connections));
+        let slow = |messages| bounds.slow(&meter.response, |bound| collector.waiting(bound), messages);
+        let errors = self.fleet.is_hopeless(outcome::errors(&meter.counts), all);
+        errors.or_else(|| messages(whole.start).and_then(slow))
     }
 
     /// Has each shard that has connections driven; says how many those are.
@@ -131,17 +147,31 @@ impl<'a> Crew<'a> {
         Moment { phase, remaining: Some(end.since(now)), connections, interval, errors }
     }
 
-    /// Looks on until the load is over, and takes the generator's vitals at the edges of the window.
+    /// Looks on until the load is over, and takes the generator's vitals at the edges of the window. Ends it before its
+    /// time when that was asked for, or when there is no hope; says why.
     fn watch(
         &self,
-        plan: &Plan,
+        whole: Plan,
+        exchange: &Exchange,
         collector: &mut Collector<'_>,
         progress: &mut Progress,
-    ) -> Result<Strain, Failure> {
+    ) -> Result<(Strain, Option<String>), Failure> {
+        let mut plan = whole;
+        let (mut hopeless, mut is_cut) = (None, false);
         let mut edges: Vec<Vitals> = Vec::new();
         let (mut latest, mut errors, mut shown) = (None, 0, Time(0));
         while !collector.is_over() {
             let now = clock::now();
+            if !is_cut {
+                hopeless = self.is_hopeless(&whole, collector);
+                is_cut = hopeless.is_some() || interrupt::is_asked();
+                if is_cut {
+                    let end = now.after(NOTICE);
+                    exchange.end_at(end);
+                    plan.cut(end);
+                    collector.cut(end);
+                }
+            }
             if now > plan.drained.after(GRACE) {
                 return Err(Failure::Stuck);
             }
@@ -154,7 +184,7 @@ impl<'a> Crew<'a> {
                 shown = Time(0);
             }
             if now.since(shown) >= SHOWN_APART {
-                progress.show(&self.moment(plan, now, latest.as_ref(), errors));
+                progress.show(&self.moment(&plan, now, latest.as_ref(), errors));
                 shown = now;
             }
             let edge = plan.interval_end(edges.len());
@@ -166,7 +196,7 @@ impl<'a> Crew<'a> {
             collector.set_cores(interval, usage.map(|usage| usage.cores));
         }
         let whole = edges.first().zip(edges.last()).map(|(first, last)| last.since(first));
-        Ok(whole.unwrap_or_default())
+        Ok((whole.unwrap_or_default(), hopeless))
     }
 }
 

@@ -19,6 +19,10 @@ const SENT_BY_ONE_READING_MAX: usize = 8;
 /// All connections are looked at for messages to give up in an eighth of the answer timeout, in so many steps.
 const LOOKS: u32 = 16;
 const LOOK_MIN: Duration = Duration::from_millis(5);
+/// How often it is looked whether the load is to end before its time.
+const LOOK_FOR_END: Duration = Duration::from_millis(50);
+/// From the decision to that end: until all shards know of it.
+pub(super) const NOTICE: Duration = Duration::from_millis(100);
 
 /// Walks one shard through a load.
 pub(crate) struct LaneDriver {
@@ -119,6 +123,15 @@ impl LaneDriver {
         self.look.due = now.after(self.look.every);
     }
 
+    /// Ends the load before its time where that was asked for.
+    fn end_early(&mut self, lane: &mut Lane) {
+        if let Some(time) = self.exchange.early_end() {
+            self.plan.cut(time);
+            self.interval = self.interval.min(self.plan.intervals() + 1);
+            lane.plan = Some(self.plan);
+        }
+    }
+
     /// Gives away the meter at the end of each interval.
     fn hand_over(&mut self, lane: &mut Lane, now: Time) {
         while self.interval <= self.plan.intervals() && now >= self.plan.interval_end(self.interval) {
@@ -139,14 +152,16 @@ impl Driver for LaneDriver {
         let mut lane = shared.borrow();
         let lane = &mut *lane;
         let now = clock::now();
+        self.end_early(lane);
         if self.plan.has(now) {
             meter::record(&mut lane.meter.turns, now.since(turn.now()));
         }
         self.hand_over(lane, turn.now());
+        let look = turn.now().after(LOOK_FOR_END);
         if turn.now() < self.plan.begin {
-            return Again::At(self.plan.begin);
+            return Again::At(self.plan.begin.min(look));
         }
-        if !self.begun {
+        if !self.begun && turn.now() < self.plan.end {
             self.begin(lane, turn);
         }
         let due = self.send_due(lane, turn, now);
@@ -159,7 +174,7 @@ impl Driver for LaneDriver {
         }
         let interval_end = self.plan.interval_end(self.interval);
         let edge = if turn.now() < self.plan.end { interval_end } else { self.plan.drained };
-        Again::At(due.unwrap_or(edge).min(edge).min(self.look.due))
+        Again::At(due.unwrap_or(edge).min(edge).min(self.look.due).min(look))
     }
 }
 

@@ -141,6 +141,7 @@ pub(crate) fn fill(report: &mut Report, outcome: &Outcome, options: &EchoOptions
 /// The verdict of everything that was measured.
 fn judge(report: &mut Report, outcome: &Outcome, options: &EchoOptions) {
     let counts = &outcome.meter.counts;
+    report.end_early(outcome.ended_early.clone());
     let faults = [
         (counts.refused, "messages could not be sent"),
         (counts.blocked, "messages were held back by --in-flight-max"),

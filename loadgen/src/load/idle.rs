@@ -13,6 +13,7 @@ use super::slow::{Fates, Plan, Reader};
 use crate::args::IdleOptions;
 use crate::failure::Failure;
 use crate::fleet::{Fleet, Member, Needs};
+use crate::interrupt;
 use crate::limits::cost::{Steps, steps};
 use crate::measure::memory::Memory;
 use crate::model::{Latency, Load, Report, Section};
@@ -82,22 +83,23 @@ pub(crate) fn run(options: &IdleOptions) -> Result<Report, Failure> {
     if !options.common.output.no_progress {
         eprintln!("wsload: {} connections open, holding them for {:?}", opening.opened, options.hold);
     }
-    sleep_until(Instant::now() + options.hold);
+    let held = Instant::now();
+    sleep_until(held + options.hold);
     let mut section = Section::new("held", "Held").fact(
         "alive",
-        format!("{} after {:.1} s", fleet.alive(), options.hold.as_secs_f64()),
+        format!("{} after {:.1} s", fleet.alive(), held.elapsed().as_secs_f64()),
         "",
     );
     let others = board.others.load(Ordering::Relaxed);
     if others > 0 {
         section = section.fact("unasked", format!("{others} messages from the server"), "");
     }
-    if options.ping_at_end {
+    if options.ping_at_end && !interrupt::is_asked() {
         section = section.fact("ponged", pings(options, &fleet, &board, &mut report), "");
     }
     // A message that came unasked is no fault of an idle connection, but it is none of an echo server.
     board.others.store(0, Ordering::Relaxed);
-    if options.echo_at_end {
+    if options.echo_at_end && !interrupt::is_asked() {
         section = section.fact("echoed", echo(options, &fleet, &board, &mut report), "");
     }
     section = memory.since(&before).facts(section, opening.opened);
@@ -131,7 +133,9 @@ fn pings(options: &IdleOptions, fleet: &Fleet<'_>, board: &Board, report: &mut R
     let sent = connections.len() as u64;
     ping_all(fleet, &connections, options.common.rate);
     let window = Duration::from_secs_f64(sent as f64 / f64::from(options.common.rate));
-    wait_for(Instant::now() + window + options.echo_timeout, || board.pinged.at_end() >= sent);
+    wait_for(Instant::now() + window + options.echo_timeout, || {
+        board.pinged.at_end() >= sent || interrupt::is_asked()
+    });
     let answered = board.pinged.at_end();
     if answered < sent {
         report.not_met(format!("{} connections did not answer their Ping", sent - answered));
@@ -155,7 +159,7 @@ fn echo(options: &IdleOptions, fleet: &Fleet<'_>, board: &Board, report: &mut Re
     }
     let sent = connections.len() as u32;
     let answers = || (board.right.load(Ordering::Relaxed), board.others.load(Ordering::Relaxed));
-    wait_for(Instant::now() + options.echo_timeout, || answers().0 >= sent);
+    wait_for(Instant::now() + options.echo_timeout, || answers().0 >= sent || interrupt::is_asked());
     let (right, wrong) = answers();
     if wrong > 0 {
         report.not_met(format!("{wrong} messages were not the echo that was due"));

@@ -6,6 +6,7 @@ use crate::measure::health::Strain;
 use crate::measure::meter::{Counts, Meter};
 use crate::model::{Half, Interval, Latency, Steady, encode, percentile};
 use std::collections::BTreeMap;
+use std::time::Duration;
 use wsring::Time;
 
 /// By how much the halves of a steady window may differ, as shares of the first.
@@ -25,6 +26,8 @@ pub(crate) struct Outcome {
     pub(crate) strain: Strain,
     /// When the last answer was there, or was not waited for any more.
     pub(crate) over: Time,
+    /// Why it was ended before its time as the trial of a search.
+    pub(crate) ended_early: Option<String>,
 }
 
 /// Adds up.
@@ -41,6 +44,10 @@ pub(crate) struct Collector<'a> {
     meter: Meter,
     halves: [Meter; 2],
     series: Vec<Interval>,
+    /// Messages of the window that were sent up to the end of each of its intervals.
+    sent: Vec<u64>,
+    /// Whether it has lasted as long as it was to.
+    is_whole: bool,
 }
 
 impl<'a> Collector<'a> {
@@ -56,6 +63,8 @@ impl<'a> Collector<'a> {
             meter: Meter::new(),
             halves: [Meter::new(), Meter::new()],
             series: Vec::new(),
+            sent: Vec::new(),
+            is_whole: true,
         }
     }
 
@@ -66,6 +75,27 @@ impl<'a> Collector<'a> {
             self.add(handed);
         }
         self.series[before..].to_vec()
+    }
+
+    /// What has come so far.
+    pub(crate) fn so_far(&self) -> &Meter {
+        &self.meter
+    }
+
+    /// The load ends before its time.
+    pub(crate) fn cut(&mut self, at: Time) {
+        self.is_whole = self.plan.end <= at;
+        self.plan.cut(at);
+    }
+
+    /// How many messages of the window have waited so long and had no answer when the latest interval ended: so many
+    /// at least, since answers to later ones may be among those that came.
+    pub(crate) fn waiting(&self, bound: Duration) -> u64 {
+        let now = self.plan.interval_end(self.series.len());
+        let are_due = |interval: &usize| self.plan.interval_end(*interval).after(bound) <= now;
+        let due = (1..=self.sent.len()).take_while(are_due).count();
+        let sent = due.checked_sub(1).map_or(0, |index| self.sent[index]);
+        sent.saturating_sub(self.meter.response.len())
     }
 
     /// Whether all shards are over.
@@ -82,8 +112,16 @@ impl<'a> Collector<'a> {
 
     /// The sum.
     pub(crate) fn finish(self, strain: Strain, over: Time) -> Outcome {
-        let steady = steady(&self.halves, self.half_seconds());
-        Outcome { plan: self.plan, meter: self.meter, series: self.series, steady, strain, over }
+        let steady = steady(&self.halves, self.half_seconds()).filter(|_| self.is_whole);
+        Outcome {
+            plan: self.plan,
+            meter: self.meter,
+            series: self.series,
+            steady,
+            strain,
+            over,
+            ended_early: None,
+        }
     }
 
     fn add(&mut self, handed: Handed) {
@@ -112,6 +150,7 @@ impl<'a> Collector<'a> {
             self.halves[1].add(meter);
         }
         self.series.push(self.row(interval, meter));
+        self.sent.push(self.meter.counts.window_sent);
     }
 
     fn row(&self, interval: usize, meter: &Meter) -> Interval {
@@ -139,9 +178,9 @@ impl<'a> Collector<'a> {
 }
 
 impl Outcome {
-    /// Seconds of the window.
+    /// Seconds of the window; of one that was never reached, next to none.
     pub(crate) fn seconds(&self) -> f64 {
-        self.plan.end.since(self.plan.start).as_secs_f64()
+        self.plan.end.since(self.plan.start).as_secs_f64().max(1e-9)
     }
 
     /// Response first; in a closed loop, where a message is intended when it is sent, it is the only one.
@@ -156,7 +195,7 @@ impl Outcome {
 }
 
 /// Everything that went wrong.
-fn errors(counts: &Counts) -> u64 {
+pub(crate) fn errors(counts: &Counts) -> u64 {
     counts.refused
         + counts.blocked
         + counts.duplicate
@@ -202,7 +241,6 @@ mod tests {
     use super::*;
     use crate::load::schedule::Model;
     use crate::measure::meter::record;
-    use std::time::Duration;
 
     fn plan() -> Plan {
         Plan {

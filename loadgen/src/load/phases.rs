@@ -17,6 +17,9 @@ use crate::model::{Phase, Report};
 use std::time::Duration;
 use wsring::Time;
 
+/// How long answers are waited for after a load that was ended before its time.
+const CUT_DRAIN: Duration = Duration::from_millis(500);
+
 /// The times of a load.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
@@ -57,6 +60,14 @@ impl Plan {
                 meter::record(&mut meter.service, now.since(flight.sent));
             }
         }
+    }
+
+    /// Ends the load before its time. The last answers have a moment to come in.
+    pub(crate) fn cut(&mut self, at: Time) {
+        self.begin = self.begin.min(at);
+        self.start = self.start.min(at);
+        self.end = self.end.min(at);
+        self.drained = self.drained.min(at.after(CUT_DRAIN));
     }
 
     /// Pieces that the window has.
@@ -106,6 +117,19 @@ mod tests {
         assert_eq!(plan.intervals(), 3);
         let ends: Vec<u64> = (0..=3).map(|interval| plan.interval_end(interval).0).collect();
         assert_eq!(ends, [1_000, 2_000, 3_000, 3_500]);
+    }
+
+    #[test]
+    fn a_load_may_end_early() {
+        let whole = plan(Model::Closed { depth: 1 });
+        for (at, begin, start, end, intervals) in
+            [(2_500, 0, 1_000, 2_500, 2), (500, 0, 500, 500, 0), (8_000, 0, 1_000, 3_500, 3)]
+        {
+            let mut plan = Plan { drained: Time(u64::MAX), ..whole };
+            plan.cut(Time(at));
+            assert_eq!((plan.begin, plan.start, plan.end), (Time(begin), Time(start), Time(end)), "{at}");
+            assert_eq!((plan.intervals(), plan.drained), (intervals, Time(at).after(CUT_DRAIN)), "{at}");
+        }
     }
 
     #[test]

@@ -4,13 +4,17 @@
 //! adds anything, and takes a lock once in each interval.
 
 use super::meter::Meter;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use wsring::Time;
 
 /// Meters that are full, and meters that may be filled again.
 #[derive(Debug, Default)]
 pub(crate) struct Exchange {
     full: Mutex<Vec<Handed>>,
     empty: Mutex<Vec<Meter>>,
+    /// When the load ends, if it ends before its time, in nanoseconds of the clock; 0: it does not.
+    cut: AtomicU64,
 }
 
 /// What a shard has measured in an interval.
@@ -29,6 +33,17 @@ impl Exchange {
         let empty = lock(&self.empty).pop().unwrap_or_else(Meter::new);
         let meter = std::mem::replace(meter, empty);
         lock(&self.full).push(Handed { interval, is_last, meter });
+    }
+
+    /// Has the shards end the load at a time; one that is so far ahead that they look meanwhile.
+    pub(crate) fn end_at(&self, time: Time) {
+        self.cut.store(time.0, Ordering::Release);
+    }
+
+    /// When the load is to end before its time, if so.
+    #[inline]
+    pub(crate) fn early_end(&self) -> Option<Time> {
+        Some(self.cut.load(Ordering::Acquire)).filter(|time| *time > 0).map(Time)
     }
 
     /// Takes everything that was handed over.

@@ -1,5 +1,6 @@
 //! Whether a trial has met the objective.
 
+use super::bounds::allowed_errors;
 use super::search::Outcome;
 use crate::failure::Failure;
 use crate::model::{Report, Verdict};
@@ -26,6 +27,9 @@ pub(crate) fn judge(
         );
         return Ok((Outcome::Generator, why));
     }
+    if let Some(why) = &report.ended_early {
+        return Ok((Outcome::Missed, format!("ended early: {why}")));
+    }
     let opened = report.opening.rate;
     if openings.is_some_and(|openings| opened < openings * SHARE_MIN) {
         return Ok((Outcome::Generator, format!("only {opened:.0} connections per second were begun")));
@@ -43,7 +47,8 @@ pub(crate) fn judge(
             Some(value) => measured.push(format!("{value} for {}", result.text)),
         }
     }
-    if report.verdict == Verdict::NotMet {
+    // What an error rate of the objective allows is no fault.
+    if report.verdict == Verdict::NotMet && allowed_errors(objective).is_none() {
         return Ok((Outcome::Missed, report.reasons.join(", ")));
     }
     if let Some(offered) = report.rates.offered.filter(|offered| *offered > 0.0) {

@@ -4,16 +4,18 @@
 //!   of       what is raised, and by which option of which workload
 //!   search   what is tried next; knows neither clock nor network
 //!   trials   runs of the workload, one for each load
-//!   judge    whether a run has met the objective
+//!   judge    whether a run has met the objective; bounds: whether it still can
 //! ```
 //!
 //! The result is the report of the largest load that was held, with the answer and all trials in a section.
 
+mod bounds;
 mod judge;
 mod of;
 mod search;
 mod trials;
 
+pub(crate) use bounds::Bounds;
 pub(crate) use of::Of;
 pub(crate) use trials::Workload;
 
@@ -43,6 +45,7 @@ pub(crate) fn run(options: &CapacityOptions, workload: &mut Workload<'_>) -> Res
     let rounds = trials.rounds;
     match found.stopped {
         Some(Stop::Failure(failure)) => Err(failure),
+        Some(Stop::Interrupted) if rounds.is_empty() => Err(Failure::Interrupted),
         _ => Ok(report(options, &found, rounds)),
     }
 }
@@ -73,6 +76,9 @@ fn report(options: &CapacityOptions, found: &Found<Stop>, mut rounds: Vec<Round>
 /// What the search has found, for the exit code.
 fn verdict(options: &CapacityOptions, found: &Found<Stop>) -> (Verdict, Vec<String>) {
     let unit = options.of.way().unit;
+    if matches!(found.stopped, Some(Stop::Interrupted)) {
+        return (Verdict::NotMet, vec!["interrupted: the answer is what was known until then".into()]);
+    }
     let (verdict, reason) = match found.answer {
         Answer::Below { missed } => (
             Verdict::NotMet,

@@ -1,12 +1,19 @@
 //! Trials of a server: each is a run of a workload with its own connections and histograms.
 
+use super::bounds::Bounds;
 use super::judge::judge;
 use super::of::Of;
 use super::search::{Outcome, Step, Trial};
 use crate::args::{CapacityOptions, Command, OutputOptions};
 use crate::failure::Failure;
+use crate::interrupt;
 use crate::model::Report;
+use crate::pace::sleep_until;
 use std::time::{Duration, Instant};
+
+/// Pieces that a trial is looked at in.
+const PIECES: u32 = 12;
+const PIECE_MIN: Duration = Duration::from_millis(50);
 
 /// Runs a workload.
 pub(crate) type Workload<'a> = dyn FnMut(&Command) -> Result<Report, Failure> + 'a;
@@ -28,6 +35,8 @@ pub(crate) struct Round {
 pub(crate) enum Stop {
     /// The time for the search is up.
     Time,
+    /// A signal.
+    Interrupted,
     /// The workload cannot be run.
     Failure(Failure),
 }
@@ -58,8 +67,8 @@ impl<'a> Trials<'a> {
         if Instant::now() + settle + self.longest > self.deadline {
             return Err(Stop::Time);
         }
-        std::thread::sleep(settle);
-        Ok(())
+        sleep_until(Instant::now() + settle);
+        if interrupt::is_asked() { Err(Stop::Interrupted) } else { Ok(()) }
     }
 
     fn tell(&self) {
@@ -79,6 +88,8 @@ impl Trial for Trials<'_> {
         let began = Instant::now();
         let command = command(self.options, load).map_err(Stop::Failure)?;
         let (outcome, why, report) = match (self.workload)(&command) {
+            // Cut short, it says nothing.
+            _ if interrupt::is_asked() => return Err(Stop::Interrupted),
             Ok(report) => {
                 // What comes and goes is asked for by the opening alone.
                 let asked = (self.options.of == Of::Churn).then_some(load as f64);
@@ -119,14 +130,19 @@ pub(crate) fn command(options: &CapacityOptions, load: u64) -> Result<Command, F
     if !words.iter().any(|word| word == QUIET) {
         words.push(QUIET.to_owned());
     }
-    let command = Command::of_words(words)?;
-    let output = match &command {
-        Command::Echo(options) => &options.common.output,
-        Command::Fanout(options) => &options.common.output,
-        Command::Churn(options) => &options.common.output,
+    if way.warm_up.is_some() && !words.iter().any(|word| word.starts_with("--interval")) {
+        // Often enough to see early that there is no hope.
+        words.extend(["--interval".to_owned(), milliseconds((options.trial / PIECES).max(PIECE_MIN))]);
+    }
+    let mut command = Command::of_words(words)?;
+    let common = match &mut command {
+        Command::Echo(options) => &mut options.common,
+        Command::Fanout(options) => &mut options.common,
+        Command::Churn(options) => &mut options.common,
         _ => return Err(Failure::Usage("only echo, fanout and churn can be trials".into())),
     };
-    let OutputOptions { json, html, markdown, csv, hgrm, hlog, thresholds, .. } = output;
+    common.bounds = Some(Bounds::of(&options.slo));
+    let OutputOptions { json, html, markdown, csv, hgrm, hlog, thresholds, .. } = &common.output;
     let files = [json, html, markdown, csv, hgrm, hlog];
     if files.iter().any(|file| file.is_some()) || !thresholds.is_empty() {
         return Err(Failure::Usage("outputs of the search, and its --slo, stand before the URL".into()));

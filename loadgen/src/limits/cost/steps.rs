@@ -8,6 +8,7 @@ use crate::args::ServerOptions;
 use crate::failure::Failure;
 use crate::limits::host::Host;
 use crate::model::{CostPoint, Report, Section, ServerCost, Value};
+use crate::pace::sleep_until;
 use std::time::{Duration, Instant};
 
 /// Numbers of connections when none are given, as shares of all in quarters.
@@ -63,7 +64,7 @@ impl Steps {
     /// So many connections are open: holds them for a while, and takes the account.
     pub(crate) fn hold(&mut self, connections: u32, time: Duration) {
         let (since, before) = (Instant::now(), self.subject.read(&self.host, Look::Quick));
-        std::thread::sleep(time);
+        sleep_until(since + time);
         let nanoseconds = since.elapsed().as_nanos().max(1) as f64;
         let Some((before, reading)) = before.zip(self.subject.read(&self.host, Look::Close)) else { return };
         let cores = reading.cpu.saturating_sub(before.cpu) as f64 / nanoseconds;

@@ -142,6 +142,14 @@ impl Tally {
         self.published.keys().all(|number| self.has_all(*number))
     }
 
+    /// The window ends before its time.
+    pub(crate) fn cut(&mut self, at: Time) {
+        self.start = self.start.min(at);
+        self.end = self.end.min(at);
+        let pieces = self.end.since(self.start).as_nanos().div_ceil(self.interval.as_nanos());
+        self.pieces.truncate(pieces as usize);
+    }
+
     /// Nothing more will come.
     pub(crate) fn finish(&mut self, campaign: &Campaign) {
         let left: Vec<u32> = self.published.keys().copied().collect();
