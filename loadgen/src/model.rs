@@ -237,13 +237,7 @@ impl Report {
 
     /// Holds against the run what its health has exceeded; only warns of it where that is allowed.
     pub(crate) fn judge_health(&mut self, is_allowed: bool) {
-        let exceeded = self.health.evidence.iter().filter(|sign| sign.exceeded);
-        let signs: Vec<String> = exceeded
-            .map(|sign| {
-                let Evidence { what, value, limit, .. } = sign;
-                format!("{what} is {value}, allowed are {limit}")
-            })
-            .collect();
+        let signs: Vec<String> = self.health.signs().collect();
         for sign in signs {
             if is_allowed {
                 self.warnings.push(format!("the generator was the limit: {sign}"));
@@ -251,6 +245,12 @@ impl Report {
                 self.invalid(sign);
             }
         }
+    }
+
+    /// Why the run was not met, but for the signs that its generator was the limit.
+    pub(crate) fn faults(&self) -> Vec<&str> {
+        let signs: Vec<String> = self.health.signs().collect();
+        self.reasons.iter().filter(|reason| !signs.contains(reason)).map(String::as_str).collect()
     }
 
     /// Notes that the generator was the limit.

@@ -228,14 +228,15 @@ fn slow_readers_keep_to_their_rate() {
 fn churn_ends_each_as_it_is_told_to() {
     let (_running, at) = server();
     let line = format!(
-        "churn ws://{at}/echo --rate 200 --duration 600ms --lifetime 100ms --close ws,fin,rst --shards 2"
+        "churn ws://{at}/echo --rate 200 --duration 600ms --lifetime 100ms --close ws,fin,rst --shards 2 --allow-limited"
     );
     let (report, text) = report(&line, 0);
     for how in ["ws", "fin", "rst"] {
         assert_eq!(count(&report, &format!("ended_by_{how}")), 40, "{how}: {text}");
     }
     assert_eq!((samples(&report, "open"), count(&report, "close_unanswered")), (120, 0), "{text}");
-    let line = format!("churn ws://{at}/echo --rate 200 --duration 200ms --lifetime 0 --close rst");
+    let line =
+        format!("churn ws://{at}/echo --rate 200 --duration 200ms --lifetime 0 --close rst --allow-limited");
     let (report, text) = support::report(&line, 0);
     assert_eq!(count(&report, "ended_by_rst"), 40, "{text}");
 }
@@ -243,7 +244,8 @@ fn churn_ends_each_as_it_is_told_to() {
 #[test]
 fn churn_tells_what_the_server_ended() {
     let (_running, at) = server();
-    let (report, text) = report(&format!("churn ws://{at}/bye --rate 50 --duration 100ms --lifetime 1s"), 3);
+    let (report, text) =
+        report(&format!("churn ws://{at}/bye --rate 50 --duration 100ms --lifetime 1s --allow-limited"), 3);
     assert_eq!((count(&report, "ended_by_ws"), count(&report, "connections_lost")), (0, 5), "{text}");
     assert!(text.contains("by the server: closed with 1013: full"), "{text}");
 }

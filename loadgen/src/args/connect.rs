@@ -74,6 +74,8 @@ pub(crate) struct ChurnOptions {
     /// How they are ended; several, with commas, take turns.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "ws")]
     pub(crate) close: Vec<Ending>,
+    #[command(flatten)]
+    pub(crate) health: HealthOptions,
 }
 
 /// Durations are written as in 30s, 500ms, 2m.

@@ -4,7 +4,7 @@
 //! it ends with FIN, and the server after a closing handshake (RFC 6455 section 7.1.1). So a rate needs sixty times as
 //! many ports. That is worked out before anything is opened.
 
-use super::connect::spacing;
+use super::connect::{judge, spacing};
 use super::phases;
 use crate::args::{ChurnOptions, Ending};
 use crate::clock;
@@ -81,6 +81,7 @@ pub(crate) fn run(options: &ChurnOptions) -> Result<Report, Failure> {
     report.load = Load { connections: opening.asked, ..Load::default() };
     board.openings.report(&mut report);
     board.openings.diagnose(fleet.target().address(), &counters, &mut report);
+    judge(&mut report, &options.health);
     report.warnings.extend(time_wait_warning(&needs));
     lock(&board).report(&mut report);
     let stayed = fleet.alive();

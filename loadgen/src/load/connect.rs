@@ -7,6 +7,7 @@
 //! ```
 
 use super::phases;
+use crate::args::load::HealthOptions;
 use crate::args::{ConnectOptions, Ending};
 use crate::clock;
 use crate::failure::Failure;
@@ -56,7 +57,7 @@ pub(crate) fn run(options: &ConnectOptions) -> Result<Report, Failure> {
     openings.report(&mut report);
     openings.diagnose(fleet.target().address(), &counters, &mut report);
     if !options.storm {
-        judge(&mut report, options);
+        judge(&mut report, &options.health);
     }
     let held = clock::now();
     if let Some(how) = options.close.how() {
@@ -125,16 +126,16 @@ fn hang_up(fleet: &Fleet<'_>, how: CloseHow) {
 }
 
 /// Connections that left later than the schedule wanted it say something about the generator.
-fn judge(report: &mut Report, options: &ConnectOptions) {
+pub(super) fn judge(report: &mut Report, options: &HealthOptions) {
     let p99 = |report: &Report, name: &str| report.latency(name).and_then(|latency| latency.at(99.0));
     let Some(lag) = p99(report, "schedule_lag").map(Duration::from_nanos) else { return };
     let share = p99(report, "open").map_or(Duration::ZERO, |open| Duration::from_nanos(open / 10));
-    let limit = options.health.lag_max.unwrap_or_else(|| LAG_MIN.max(share));
+    let limit = options.lag_max.unwrap_or_else(|| LAG_MIN.max(share));
     let exceeded = lag > limit;
     let (value, most) = (format!("{lag:?}"), format!("{limit:?}"));
     if exceeded {
         let sign = format!("schedule lag, p99 is {value}, allowed are {most}");
-        if options.health.allow_limited {
+        if options.allow_limited {
             report.warnings.push(format!("the generator was the limit: {sign}"));
         } else {
             report.health.valid = false;

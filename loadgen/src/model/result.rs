@@ -82,6 +82,16 @@ pub(crate) struct Health {
     pub(crate) counters: BTreeMap<String, u64>,
 }
 
+impl Health {
+    /// The signs that were exceeded, in words.
+    pub(crate) fn signs(&self) -> impl Iterator<Item = String> {
+        self.evidence.iter().filter(|sign| sign.exceeded).map(|sign| {
+            let Evidence { what, value, limit, .. } = sign;
+            format!("{what} is {value}, allowed are {limit}")
+        })
+    }
+}
+
 /// One sign of the generator's health.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

@@ -12,6 +12,9 @@ const SHARE_MIN: f64 = 0.99;
 /// Judges the report of a trial; says what was measured, or what went wrong. `openings` is how many connections a
 /// second were asked for, where they are the load.
 ///
+/// What the generator does too late makes times longer and never shorter. So a trial in which it was at its limit
+/// says nothing about the server when it has missed, and still something when it has held.
+///
 /// # Errors
 /// The caller's fault: a trial has too few messages for a percentile of the objective.
 pub(crate) fn judge(
@@ -19,25 +22,30 @@ pub(crate) fn judge(
     objective: &[Threshold],
     openings: Option<f64>,
 ) -> Result<(Outcome, String), Failure> {
-    if report.verdict == Verdict::Invalid {
-        let exceeded = report.health.evidence.iter().find(|evidence| evidence.exceeded);
-        let why = exceeded.map_or_else(
-            || report.reasons.join(", "),
-            |evidence| format!("{} is {}, allowed is {}", evidence.what, evidence.value, evidence.limit),
-        );
-        return Ok((Outcome::Generator, why));
+    let opened = report.opening.rate;
+    if report.ended_early.is_none() && openings.is_some_and(|openings| opened < openings * SHARE_MIN) {
+        return Ok((Outcome::Generator, format!("only {opened:.0} connections per second were begun")));
     }
+    let judged = hold(report, objective);
+    if report.verdict != Verdict::Invalid {
+        return judged;
+    }
+    let limit = report.health.signs().next().unwrap_or_else(|| report.reasons.join(", "));
+    judged.map(|(outcome, why)| match outcome {
+        Outcome::Held => (Outcome::Held, format!("{why}, although {limit}")),
+        _ => (Outcome::Generator, format!("{limit}; {why}")),
+    })
+}
+
+/// Whether the objective was met, whoever the reason was.
+fn hold(report: &Report, objective: &[Threshold]) -> Result<(Outcome, String), Failure> {
     if let Some(why) = &report.ended_early {
         return Ok((Outcome::Missed, format!("ended early: {why}")));
     }
-    let opened = report.opening.rate;
-    if openings.is_some_and(|openings| opened < openings * SHARE_MIN) {
-        return Ok((Outcome::Generator, format!("only {opened:.0} connections per second were begun")));
-    }
-    let samples = report.main_latency().map_or(0, |latency| latency.count);
     let mut measured = Vec::new();
     for threshold in objective {
         let result = threshold.check(report);
+        let samples = threshold.metric.latency(report).map_or(0, |latency| latency.count);
         match result.measured {
             None if samples > 0 => return Err(too_few(samples, &result.text)),
             None => return Ok((Outcome::Missed, "nothing was answered".into())),
@@ -48,8 +56,9 @@ pub(crate) fn judge(
         }
     }
     // What an error rate of the objective allows is no fault.
-    if report.verdict == Verdict::NotMet && allowed_errors(objective).is_none() {
-        return Ok((Outcome::Missed, report.reasons.join(", ")));
+    let faults = report.faults();
+    if !faults.is_empty() && allowed_errors(objective).is_none() {
+        return Ok((Outcome::Missed, faults.join(", ")));
     }
     if let Some(offered) = report.rates.offered.filter(|offered| *offered > 0.0) {
         let share = report.rates.answered / offered;
@@ -65,7 +74,7 @@ pub(crate) fn judge(
 
 fn too_few(samples: u64, text: &str) -> Failure {
     Failure::Usage(format!(
-        "a trial of {samples} messages cannot tell {text}, which wants ten above the percentile: give a longer \
+        "a trial with {samples} samples cannot tell {text}, which wants ten above the percentile: give a longer \
          --trial, or a larger --from"
     ))
 }

@@ -134,7 +134,9 @@ impl Answer {
 
 /// The answer and all trials.
 fn section(options: &CapacityOptions, found: &Found<Stop>, rounds: &[Round]) -> Section {
-    let unit = options.of.way().unit;
+    let way = options.of.way();
+    let (unit, counts_openings) = (way.unit, way.counts_openings);
+    let rate = if counts_openings { "opened per second" } else { "answered per second" };
     let objective: Vec<String> = options.slo.iter().map(ToString::to_string).collect();
     let confirmed =
         if found.is_confirmed { "yes: each end of the answer was tried twice or more" } else { "no" };
@@ -145,26 +147,27 @@ fn section(options: &CapacityOptions, found: &Found<Stop>, rounds: &[Round]) -> 
         .fact("missed", found.answer.missed(), "")
         .fact("confirmed", confirmed, "")
         .fact("trials", rounds.len() as u64, "")
-        .columns(&["trial", "step", unit, "outcome", "answered per second", "p50 (ms)", "p99 (ms)", "why"]);
+        .columns(&["trial", "step", unit, "outcome", rate, "p50 (ms)", "p99 (ms)", "why"]);
     for (number, round) in (1_u64..).zip(rounds) {
-        section = section.row(row(number, round));
+        section = section.row(row(number, round, counts_openings));
     }
     section
 }
 
-fn row(number: u64, round: &Round) -> Vec<Value> {
+fn row(number: u64, round: &Round, counts_openings: bool) -> Vec<Value> {
     let percentile = |at: f64| {
         let nanoseconds = round.report.as_ref()?.main_latency()?.at(at)?;
         // Three digits are what a histogram has.
         Some((nanoseconds as f64 / 1e3).round() / 1e3)
     };
-    let answered = round.report.as_ref().map(|report| report.rates.answered.round());
+    let rate = |report: &Report| if counts_openings { report.opening.rate } else { report.rates.answered };
+    let rate = round.report.as_ref().map(|report| rate(report).round());
     vec![
         number.into(),
         round.step.name().into(),
         round.load.into(),
         round.outcome.name().into(),
-        answered.into(),
+        rate.into(),
         percentile(50.0).into(),
         percentile(99.0).into(),
         round.why.as_str().into(),

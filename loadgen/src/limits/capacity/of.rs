@@ -26,6 +26,8 @@ pub(crate) struct Way {
     pub(crate) option: &'static str,
     /// Its option for the load before measuring begins; `None`: there is no such time.
     pub(crate) warm_up: Option<&'static str>,
+    /// What is shown of each trial: connections opened a second, or messages answered.
+    pub(crate) counts_openings: bool,
     /// What the load counts.
     pub(crate) unit: &'static str,
     /// The first load, when none is given.
@@ -41,6 +43,7 @@ impl Of {
                 workload: "echo",
                 option: "--message-rate",
                 warm_up: Some("--warm-up"),
+                counts_openings: false,
                 unit: "messages per second",
                 start: 1000,
                 most: 100_000_000,
@@ -49,6 +52,7 @@ impl Of {
                 workload: "echo",
                 option: "--connections",
                 warm_up: Some("--warm-up"),
+                counts_openings: false,
                 unit: "connections",
                 start: 100,
                 most: 10_000_000,
@@ -57,6 +61,7 @@ impl Of {
                 workload: "fanout",
                 option: "--subscribers",
                 warm_up: Some("--warm-up"),
+                counts_openings: false,
                 unit: "subscribers",
                 start: 100,
                 most: 10_000_000,
@@ -65,6 +70,7 @@ impl Of {
                 workload: "churn",
                 option: "--rate",
                 warm_up: None,
+                counts_openings: true,
                 unit: "connections per second",
                 start: 100,
                 most: 1_000_000,

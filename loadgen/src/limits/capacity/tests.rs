@@ -38,15 +38,20 @@ fn what_a_trial_says() {
         report.not_met("7 messages were not answered".into());
         report
     };
-    let invalid = {
-        let mut report = run_of(5000, 30);
-        report.verdict = Verdict::Invalid;
+    let invalid = |milliseconds| {
+        let mut report = run_of(5000, milliseconds);
         report.health.evidence = vec![Evidence {
             what: "schedule lag p99".into(),
             value: "5 ms".into(),
             limit: "1 ms".into(),
             exceeded: true,
         }];
+        report.judge_health(false);
+        report
+    };
+    let ended = {
+        let mut report = run_of(10, 3);
+        report.end_early(Some("2 connections were lost".into()));
         report
     };
     let mut silent = run_of(0, 3);
@@ -57,7 +62,14 @@ fn what_a_trial_says() {
         (offered(5000.0), Outcome::Held, ""),
         (offered(5200.0), Outcome::Missed, "96.2 % of the messages"),
         (not_met, Outcome::Missed, "7 messages were not answered"),
-        (invalid, Outcome::Generator, "schedule lag p99 is 5 ms, allowed is 1 ms"),
+        (
+            invalid(30),
+            Outcome::Generator,
+            "schedule lag p99 is 5 ms, allowed are 1 ms; 30.0 ms, not p99<10ms",
+        ),
+        // Late as it was, the answers came in time.
+        (invalid(3), Outcome::Held, "for p99<10ms, although schedule lag p99 is 5 ms"),
+        (ended, Outcome::Missed, "ended early: 2 connections were lost"),
         (silent, Outcome::Missed, "nothing was answered"),
     ];
     let objective = ["p99<10ms".parse().expect("a threshold")];
@@ -72,8 +84,18 @@ fn what_a_trial_says() {
         let (found, why) = judge(&slow, &objective, Some(1000.0)).expect("there are enough messages");
         assert_eq!(found, outcome, "{why}");
     }
+    // What an error rate allows is no fault.
+    let mut report = good();
+    report.not_met("3 connections were not opened".into());
+    report.counts.insert("sent".into(), 5000);
+    let rate = ["p99<10ms", "error_rate<1%"].map(|text| text.parse().expect("a threshold"));
+    for (failed, outcome) in [(3, Outcome::Held), (60, Outcome::Missed)] {
+        report.errors.insert("refused".into(), failed);
+        let (found, why) = judge(&report, &rate, None).expect("there are enough messages");
+        assert_eq!(found, outcome, "{why}");
+    }
     let failure = judge(&run_of(900, 3), &objective, None).expect_err("they are too few").to_string();
-    assert!(failure.contains("900 messages") && failure.contains("--trial"), "{failure}");
+    assert!(failure.contains("900 samples") && failure.contains("--trial"), "{failure}");
 }
 
 /// Runs the subcommand over a server that answers `limit` of the load in 1 ms and everything in 50 ms beyond it.
