@@ -39,12 +39,26 @@ mod units;
 
 use args::{Arguments, Command, Common, EchoOptions};
 use clap::Parser;
+use clap::error::ErrorKind;
 use failure::Failure;
 use model::{Report, Verdict};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse().command) {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        // What was asked for: help, or the version.
+        Err(error) if !error.use_stderr() => error.exit(),
+        Err(error) if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => error.exit(),
+        Err(error) => {
+            let command = std::env::args().nth(1).filter(|_| error.kind() != ErrorKind::InvalidSubcommand);
+            let command =
+                command.filter(|word| !word.starts_with('-')).map_or_else(String::new, |word| word + " ");
+            eprintln!("wsload: {}; see wsload {command}--help", args::in_one_line(&error));
+            return ExitCode::from(Failure::Usage(String::new()).exit_code());
+        }
+    };
+    match run(&arguments.command) {
         Ok(verdict) => ExitCode::from(verdict.exit_code()),
         Err(failure) => {
             eprintln!("wsload: {failure}");

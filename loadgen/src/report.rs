@@ -53,6 +53,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{fs, io};
 
+/// Room that a report may need.
+const ROOM_MIN: u64 = 1 << 20;
+
 /// A report of a run that begins now: who measures, how it was called, and where.
 pub(crate) fn start(workload: &str, url: &str, seed: u64) -> Report {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -103,15 +106,27 @@ pub(crate) fn check(options: &OutputOptions) -> Result<(), Failure> {
     let csv = options.csv.as_deref().map(|prefix| beside(prefix, "series.csv"));
     let hgrm = options.hgrm.as_deref().map(|prefix| beside(prefix, "response.hgrm"));
     for path in files.into_iter().chain([csv, hgrm]).flatten().filter(|path| !is_stdout(path)) {
-        let is_new = !path.exists();
-        let opened = fs::OpenOptions::new().append(true).create(true).open(&path);
-        opened.map_err(|cause| Failure::Report { path: path.clone(), cause })?;
-        if is_new {
-            // What is there for the length of a run would be taken for its report. Nobody else has written it since.
-            let _ = fs::remove_file(&path);
-        }
+        try_file(&path).map_err(|cause| Failure::Report { path: path.clone(), cause })?;
     }
     Ok(())
+}
+
+/// Whether a file can be written, and there is room for it.
+fn try_file(path: &Path) -> io::Result<()> {
+    match fs::metadata(path) {
+        // Whoever reads a pipe would take this for the end, and a device for something to do.
+        Ok(found) if !found.is_file() && !found.is_dir() => return Ok(()),
+        Ok(_) => drop(fs::OpenOptions::new().append(true).open(path)?),
+        Err(_) => {
+            fs::File::create_new(path)?;
+            // What is there for the length of a run would be taken for its report.
+            fs::remove_file(path)?;
+        }
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let volume = rustix::fs::statvfs(folder)?;
+    let is_full = volume.f_blocks > 0 && volume.f_bavail.saturating_mul(volume.f_frsize) < ROOM_MIN;
+    if is_full { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
 }
 
 /// Writes a finished report.

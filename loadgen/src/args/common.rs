@@ -3,9 +3,13 @@
 use super::{ConnectionOptions, OutputOptions, ServerOptions};
 use crate::limits::capacity::Bounds;
 use crate::units::time;
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use std::time::Duration;
+
+/// More threads than any machine has use for.
+const SHARDS_MAX: u64 = 4096;
 
 /// What all workloads have in common.
 #[derive(Clone, Debug, Args)]
@@ -20,7 +24,7 @@ pub(crate) struct Common {
     pub(crate) connect_timeout: Duration,
     /// Shards, each a thread with a ring; one per core when not given, and more where the limit of
     /// open files allows one shard too few connections.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(..=SHARDS_MAX))]
     pub(crate) shards: Option<usize>,
     /// Bind shards to cores, the first to this one.
     #[arg(long, value_name = "CORE")]

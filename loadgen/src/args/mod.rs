@@ -104,14 +104,19 @@ impl Command {
     /// The caller's fault, in one line.
     pub(crate) fn of_words(words: impl IntoIterator<Item = String>) -> Result<Self, Failure> {
         let line = std::iter::once("wsload".to_owned()).chain(words);
-        Arguments::try_parse_from(line).map(|arguments| arguments.command).map_err(|error| {
-            let text = error.to_string();
-            // The first paragraph: what is wrong, and below it what that is about; usage follows.
-            let lines = text.lines().take_while(|line| !line.is_empty()).map(str::trim);
-            let line = lines.collect::<Vec<_>>().join(" ");
-            Failure::Usage(line.trim_start_matches("error: ").to_owned())
-        })
+        let parsed = Arguments::try_parse_from(line).map(|arguments| arguments.command);
+        parsed.map_err(|error| Failure::Usage(in_one_line(&error)))
     }
+}
+
+/// What is wrong with a command line.
+pub(crate) fn in_one_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    // What is wrong, what that is about, and what may have been meant; usage and a hint at --help follow.
+    let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
+    let lines = lines.filter(|line| !line.is_empty() && !line.starts_with("For more information"));
+    let line = lines.collect::<Vec<_>>().join(" ");
+    line.trim_start_matches("error: ").replace(" tip: ", "; ")
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wsring::{Closed, Conn, OpenFailure, Remote};
+use wsring_proto::handshake::OpeningError;
 
 /// Different failures that are kept apart.
 const FAILURES_MAX: usize = 32;
@@ -139,7 +140,19 @@ pub(crate) fn explain(failure: &OpenFailure) -> String {
             }
             _ => "",
         },
-        OpenFailure::Lost => " (is it a WebSocket server?)",
+        OpenFailure::Handshake(OpeningError::Status { status, .. }) => match status {
+            200..=299 => " (it serves HTTP there, and no WebSocket)",
+            300..=399 => " (redirects are not followed: give the URL that it leads to)",
+            401 | 403 => {
+                " (credentials are given with --bearer, --header and --cookie, an origin with --origin)"
+            }
+            404 => " (is there a WebSocket at this path?)",
+            _ => "",
+        },
+        OpenFailure::Lost | OpenFailure::Handshake(OpeningError::Malformed(_)) => {
+            " (is it a WebSocket server, and one without TLS?)"
+        }
+        OpenFailure::Timeout => " (can the host be reached? --connect-timeout is how long to wait)",
         _ => "",
     };
     format!("{failure}{hint}")

@@ -133,7 +133,7 @@ fn describe(report: &mut Report, options: &StormOptions, rounds: &[Round]) {
         ("attempts_failed", sum(|round| round.attempts_failed)),
     ];
     report.counts.extend(counts.map(|(name, count)| (name.to_owned(), count)));
-    if missing > 0 {
+    if missing > 0 && !interrupt::is_asked() {
         report.not_met(format!("{missing} connections did not come again"));
     }
 }

@@ -118,9 +118,12 @@ impl Answer {
     }
 
     /// For people.
-    fn words(self, unit: &str) -> String {
+    fn words(self, unit: &str, most: u64) -> String {
         match self {
             Self::Between { held, missed } => format!("{held} to {missed} {unit}"),
+            Self::AtLeast { held } if held < most => {
+                format!("at least {held} {unit}, where the search ended")
+            }
             Self::AtLeast { held } => format!("at least {held} {unit}, the largest load that was allowed"),
             Self::Below { missed } => format!("less than {missed} {unit}"),
             Self::Generator { held: Some(held), .. } => {
@@ -141,7 +144,7 @@ fn section(options: &CapacityOptions, found: &Found<Stop>, rounds: &[Round]) -> 
     let confirmed =
         if found.is_confirmed { "yes: each end of the answer was tried twice or more" } else { "no" };
     let mut section = Section::new("capacity", "Capacity")
-        .fact("limit", found.answer.words(unit), "")
+        .fact("limit", found.answer.words(unit, options.most.unwrap_or(way.most)), "")
         .fact("objective", objective.join(", "), "")
         .fact("held", found.answer.held(), "")
         .fact("missed", found.answer.missed(), "")

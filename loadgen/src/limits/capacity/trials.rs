@@ -117,6 +117,15 @@ impl Trial for Trials<'_> {
 /// The caller's fault: an option that the workload does not know, or that the search sets itself.
 pub(crate) fn command(options: &CapacityOptions, load: u64) -> Result<Command, Failure> {
     let way = options.of.way();
+    for (option, source) in
+        [(way.option, "--from and --most"), ("--duration", "--trial"), ("--warm-up", "--warm-up")]
+    {
+        if options.workload.iter().any(|word| word.split('=').next() == Some(option)) {
+            return Err(Failure::Usage(format!(
+                "{option} is set by {source} of the search, whose options stand before the URL"
+            )));
+        }
+    }
     let milliseconds = |time: Duration| format!("{}ms", time.as_millis());
     let mut words: Vec<String> = [way.workload, &options.url].map(str::to_owned).to_vec();
     words.extend(options.workload.iter().cloned());
