@@ -209,6 +209,36 @@ fn slow_readers_are_told_apart() {
     assert!(text.contains("Slow readers"), "{text}");
 }
 
+/// Two of ten connections read nothing, so that none of their answers is known; the others are as if they were alone.
+#[test]
+fn an_echo_has_slow_readers_among_healthy_ones() {
+    let (_running, at) = server();
+    let common = "-c 10 --shards 1 --settle 0 --warm-up 0 --duration 1s --allow-limited --slow 0.2";
+    let response = |report: &serde_json::Value, tag: &str, part: &str| {
+        let latencies = report["latencies"].as_array().expect("latencies");
+        let found = latencies.iter().find(|each| each["name"] == "response" && each["tag"] == tag);
+        found.map(|found| found[part].as_f64().expect("a number"))
+    };
+    let line =
+        format!("echo ws://{at}/echo {common} --message-rate 500 --threshold response:healthy.p50<400ms");
+    let (found, text) = report(&line, 0);
+    assert_eq!(
+        (response(&found, "healthy", "count"), response(&found, "slow", "count")),
+        (Some(400.0), Some(100.0))
+    );
+    assert!(response(&found, "healthy", "mean") < response(&found, "slow", "mean"), "{text}");
+    assert_eq!((count(&found, "slow_sent"), count(&found, "slow_unanswered")), (100, 100), "{text}");
+    assert_eq!((count(&found, "sent"), count(&found, "unanswered")), (500, 0), "{text}");
+    // In a closed loop each of them has its first messages on their way for ever.
+    let (found, text) = report(&format!("echo ws://{at}/echo {common} --depth 3"), 0);
+    assert_eq!((count(&found, "slow_sent"), count(&found, "slow_answered")), (6, 0), "{text}");
+    // At a rate: the answers come, one after the other, and later than to the others.
+    let rate = "--slow-rate 10000 --slow-receive-buffer 2304 --size 1000 --message-rate 200";
+    let (found, text) = report(&format!("echo ws://{at}/echo {common} {rate}"), 0);
+    let (answered, slow) = (count(&found, "slow_answered"), count(&found, "slow_unanswered"));
+    assert!(answered > 5 && answered + slow == 40, "{answered} and {slow}: {text}");
+}
+
 /// 10,000 bytes at 20,000 a second, then the notice.
 #[test]
 fn slow_readers_keep_to_their_rate() {

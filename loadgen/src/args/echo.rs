@@ -1,7 +1,7 @@
 //! `wsload echo`.
 
 use super::load::{HealthOptions, MessageOptions, PhaseOptions, positive, rate};
-use super::{Common, KindChoice};
+use super::{Common, KindChoice, SlowOptions};
 use crate::limits::calibrate::CeilingChoice;
 use crate::load::presets::{Preset, Sending};
 use crate::load::schedule::{Arrivals, Model};
@@ -44,6 +44,8 @@ pub(crate) struct EchoOptions {
     pub(crate) answer_timeout: Duration,
     #[command(flatten)]
     pub(crate) messages: MessageOptions,
+    #[command(flatten)]
+    pub(crate) slow: SlowOptions,
     #[command(flatten)]
     pub(crate) phases: PhaseOptions,
     #[command(flatten)]

@@ -6,14 +6,16 @@ use super::message::Messages;
 use super::outcome::{self, Collector, Outcome};
 use super::phases::Plan;
 use super::schedule::Model;
-use crate::args::Common;
+use super::slow::{self, Fates, Reader};
+use crate::args::{Common, SlowOptions};
 use crate::clock;
 use crate::failure::Failure;
-use crate::fleet::{Fleet, Member};
+use crate::fleet::{Fleet, Member, Needs};
 use crate::interrupt;
 use crate::measure::exchange::Exchange;
 use crate::measure::health::{Strain, Vitals};
-use crate::model::{Interval, Opening};
+use crate::measure::meter::Meter;
+use crate::model::{Interval, Opening, Report};
 use crate::report::{Moment, Progress};
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +37,9 @@ pub(crate) struct Crew<'a> {
     connections: u32,
     /// The start of the run.
     pub(crate) origin: Time,
+    /// Which of them read slowly, and what becomes of those.
+    slow: slow::Plan,
+    fates: Arc<Fates>,
 }
 
 /// What a load is to be, beside its [`Model`].
@@ -58,16 +63,21 @@ impl<'a> Crew<'a> {
         messages: Messages,
         fragments: u32,
         in_flight: Option<u32>,
+        slow: &SlowOptions,
     ) -> Result<Self, Failure> {
         let origin = clock::now();
         let longest = messages.longest();
         let queue_bytes =
             in_flight.map_or(UNBOUNDED, |count| longest.saturating_add(16).saturating_mul(count as usize));
-        let fleet = Fleet::start(common, connections, longest, queue_bytes)?;
+        let (plan, fates) = (slow::Plan::of(slow), Arc::new(Fates::new(slow)));
+        let needs =
+            Needs { connections, message_bytes: longest, queue_bytes, slow: plan, ..Needs::default() };
+        let fleet = Fleet::start_with(common, needs)?;
         let (messages, fragments) = (Arc::new(messages), fragments as usize);
         let opening = fleet.open_with(|member, _| {
             let messages = Arc::clone(&messages);
-            move || Echo { member, lane: Shared::here(&messages, fragments), place: 0 }
+            let slow = plan.is_slow(member.number).then(|| Box::new(Reader::new(&plan, &fates)));
+            move || Echo { member, lane: Shared::here(&messages, fragments), place: 0, slow }
         })?;
         let shards = fleet.shards();
         let mut numbers: Vec<u32> = fleet.remotes().iter().map(|(number, _)| *number).collect();
@@ -77,7 +87,17 @@ impl<'a> Crew<'a> {
             members[*number as usize % shards].push((position, *number));
         }
         let connections = numbers.len() as u32;
-        Ok(Self { fleet, opening, messages, fragments, members, connections, origin })
+        Ok(Self { fleet, opening, messages, fragments, members, connections, origin, slow: plan, fates })
+    }
+
+    /// Whether some of them read slowly.
+    pub(crate) fn has_slow(&self) -> bool {
+        self.slow != slow::Plan::default()
+    }
+
+    /// Writes down what became of those that read slowly.
+    pub(crate) fn report_slow(&self, report: &mut Report, meter: &Meter) {
+        self.fates.report(&self.slow, report, Some(&meter.counts));
     }
 
     /// Walks through warm-up, window and drain, and returns when all of it is over. `progress` is
@@ -212,17 +232,30 @@ struct Echo {
     lane: Shared,
     /// In the lane.
     place: usize,
+    slow: Option<Box<Reader>>,
 }
 
 impl Handler for Echo {
     fn open(&mut self, conn: &mut Conn<'_>) {
-        self.place = self.lane.borrow().opened(self.member.number, conn.id());
+        self.place = self.lane.borrow().opened(self.member.number, conn.id(), self.slow.is_some());
         self.member.opened(conn);
+        if let Some(slow) = &mut self.slow {
+            slow.open(conn);
+        }
     }
 
     #[inline]
     fn message(&mut self, conn: &mut Conn<'_>, message: Message<'_>) {
         self.lane.borrow().arrived(self.place, conn, &message);
+        if let Some(slow) = &mut self.slow {
+            slow.message(conn, &message);
+        }
+    }
+
+    fn timer(&mut self, conn: &mut Conn<'_>) {
+        if let Some(slow) = &mut self.slow {
+            slow.timer(conn);
+        }
     }
 
     fn pong(&mut self, _: &mut Conn<'_>, _: &[u8], _: Option<Duration>) {
@@ -235,6 +268,12 @@ impl Handler for Echo {
 
     fn close(&mut self, _: ConnectionId, closed: &Closed<'_>) {
         self.lane.borrow().closed(self.place);
-        self.member.closed(closed);
+        match &self.slow {
+            Some(slow) => {
+                slow.close(closed);
+                self.member.left();
+            }
+            None => self.member.closed(closed),
+        }
     }
 }

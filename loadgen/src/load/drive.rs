@@ -64,6 +64,7 @@ impl LaneDriver {
         let Task { plan, exchange, connections, members, seed } = task;
         let mut lane = shared.borrow();
         lane.meter.clear();
+        lane.slow.clear();
         lane.plan = Some(plan);
         let seats: HashMap<u32, usize> =
             lane.seats.iter().enumerate().map(|(place, seat)| (seat.number, place)).collect();
@@ -135,7 +136,7 @@ impl LaneDriver {
     /// Gives away the meter at the end of each interval.
     fn hand_over(&mut self, lane: &mut Lane, now: Time) {
         while self.interval <= self.plan.intervals() && now >= self.plan.interval_end(self.interval) {
-            self.exchange.hand_over(&mut lane.meter, self.interval, false);
+            self.exchange.hand_over(&mut lane.meter, self.interval);
             self.interval += 1;
         }
     }
@@ -168,7 +169,7 @@ impl Driver for LaneDriver {
         self.look(lane, turn, turn.now());
         if self.is_over(lane, turn.now()) {
             lane.age_out(turn.now());
-            self.exchange.hand_over(&mut lane.meter, self.interval, true);
+            self.exchange.hand_over_last(&mut lane.meter, &mut lane.slow, self.interval);
             lane.plan = None;
             return Again::Never;
         }
@@ -192,12 +193,12 @@ fn send_one(plan: &Plan, lane: &mut Lane, turn: &mut Turn<'_>, place: usize, fli
     if let Model::Open { in_flight_max: Some(most), .. } = plan.model
         && seat.pipe.waiting() >= most
     {
-        lane.meter.counts.blocked += 1;
+        lane.meter_of(place).counts.blocked += 1;
         return;
     }
     let id = seat.id;
     if turn.with(id, |conn| lane.send(place, conn, flight)).is_none() {
         // The connection is over.
-        lane.meter.counts.refused += 1;
+        lane.meter_of(place).counts.refused += 1;
     }
 }

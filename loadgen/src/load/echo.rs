@@ -42,7 +42,10 @@ pub(crate) fn run(options: &EchoOptions) -> Result<Report, Failure> {
     let outcome = crew.load(model, &times(options), begin, SEED, &mut progress)?;
     drop(progress);
     describe(&mut report, options, model);
-    fill(&mut report, &outcome, options);
+    fill(&mut report, &outcome, options, crew.has_slow());
+    if crew.has_slow() {
+        crew.report_slow(&mut report, &outcome.slow);
+    }
     close(&mut report, crew, &outcome)?;
     Ok(report)
 }
@@ -57,7 +60,14 @@ pub(crate) fn open(options: &EchoOptions, model: Model) -> Result<Crew<'_>, Fail
         Model::Open { in_flight_max, .. } => in_flight_max,
     };
     let fragments = options.messages.fragments;
-    Crew::open(&options.common, options.connections(), messages(options)?, fragments, in_flight)
+    Crew::open(
+        &options.common,
+        options.connections(),
+        messages(options)?,
+        fragments,
+        in_flight,
+        &options.slow,
+    )
 }
 
 fn messages(options: &EchoOptions) -> Result<Messages, Failure> {
@@ -116,8 +126,8 @@ fn spread(arrivals: schedule::Arrivals) -> model::Arrivals {
 }
 
 /// What came of it, and whether that was as it should be.
-pub(crate) fn fill(report: &mut Report, outcome: &Outcome, options: &EchoOptions) {
-    let (counts, seconds) = (&outcome.meter.counts, outcome.seconds());
+fn fill(report: &mut Report, outcome: &Outcome, options: &EchoOptions, has_slow: bool) {
+    let (counts, seconds) = (&outcome.counts(), outcome.seconds());
     // What was sent and received in all, by the share of it that lies in the window.
     let share = |part: u64, all: u64| if all == 0 { 0.0 } else { part as f64 / all as f64 / seconds };
     report.rates = Rates {
@@ -130,7 +140,7 @@ pub(crate) fn fill(report: &mut Report, outcome: &Outcome, options: &EchoOptions
         bytes_sent: counts.bytes_sent as f64 * share(counts.window_sent, counts.sent),
         bytes_received: counts.bytes_received as f64 * share(counts.window_answered, counts.answered),
     };
-    report.latencies = outcome.latencies();
+    report.latencies = outcome.latencies(has_slow);
     report.counts = counts.named().into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
     report.series = outcome.series.clone();
     report.steady = outcome.steady.clone();
@@ -141,7 +151,7 @@ pub(crate) fn fill(report: &mut Report, outcome: &Outcome, options: &EchoOptions
 
 /// The verdict of everything that was measured.
 fn judge(report: &mut Report, outcome: &Outcome, options: &EchoOptions) {
-    let counts = &outcome.meter.counts;
+    let counts = outcome.counts();
     report.end_early(outcome.ended_early.clone());
     let faults = [
         (counts.refused, "messages could not be sent"),

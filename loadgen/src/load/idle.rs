@@ -108,7 +108,7 @@ pub(crate) fn run(options: &IdleOptions) -> Result<Report, Failure> {
     report.sections.push(section);
     account(&board, &mut report);
     if options.slow.slow > 0.0 {
-        board.fates.report(&plan, &mut report);
+        board.fates.report(&plan, &mut report, None);
     }
     if let Some(cost) = cost {
         cost.fill(&mut report);

@@ -17,7 +17,9 @@ pub(crate) struct Lane {
     pub(super) seats: Vec<Seat>,
     pub(super) plan: Option<Plan>,
     pub(super) meter: Meter,
-    /// Messages that may still be answered, on connections that are open.
+    /// Of the connections that read slowly.
+    pub(super) slow: Meter,
+    /// Messages that may still be answered, on connections that are open and read what comes.
     pub(super) pending: u64,
     /// Where the next message is written before it is sent; kept to spare the allocation.
     scratch: Vec<u8>,
@@ -30,6 +32,8 @@ pub(crate) struct Seat {
     pub(super) id: ConnectionId,
     pub(super) pipe: Pipe,
     is_open: bool,
+    /// Whether it reads slowly: nobody waits for its answers.
+    is_slow: bool,
 }
 
 /// A lane in the hands of its handlers and its driver.
@@ -56,6 +60,7 @@ impl Shared {
             seats: Vec::new(),
             plan: None,
             meter: Meter::new(),
+            slow: Meter::new(),
             pending: 0,
             scratch: Vec::new(),
         })))
@@ -70,15 +75,21 @@ impl Shared {
 
 impl Lane {
     /// A connection has opened; says at which place.
-    pub(crate) fn opened(&mut self, number: u32, id: ConnectionId) -> usize {
-        self.seats.push(Seat { number, id, pipe: Pipe::new(number), is_open: true });
+    pub(crate) fn opened(&mut self, number: u32, id: ConnectionId, is_slow: bool) -> usize {
+        self.seats.push(Seat { number, id, pipe: Pipe::new(number), is_open: true, is_slow });
         self.seats.len() - 1
+    }
+
+    /// What the connection at a place is measured with.
+    #[inline]
+    pub(super) fn meter_of(&mut self, place: usize) -> &mut Meter {
+        if self.seats[place].is_slow { &mut self.slow } else { &mut self.meter }
     }
 
     /// A connection is over. Its messages are not waited for any more, and count as unanswered in the end.
     pub(crate) fn closed(&mut self, place: usize) {
         let seat = &mut self.seats[place];
-        if std::mem::take(&mut seat.is_open) {
+        if std::mem::take(&mut seat.is_open) && !seat.is_slow {
             self.pending -= seat.pipe.pending() as u64;
         }
     }
@@ -90,9 +101,11 @@ impl Lane {
         let seat = &mut self.seats[place];
         let before = seat.pipe.pending();
         let arrival = seat.pipe.arrived(&self.messages, message.kind(), message.payload());
-        self.pending -= (before - seat.pipe.pending()) as u64;
-        self.meter.counts.bytes_received += message.payload().len() as u64;
-        self.count(arrival, now);
+        if !seat.is_slow {
+            self.pending -= (before - seat.pipe.pending()) as u64;
+        }
+        self.meter_of(place).counts.bytes_received += message.payload().len() as u64;
+        self.count(place, arrival, now);
         if let Some(Plan { model: Model::Closed { depth }, end, .. }) = self.plan
             && now < end
         {
@@ -120,21 +133,22 @@ impl Lane {
             0 | 1 => conn.send_payload(kind, &self.scratch),
             count => send_fragments(conn, kind, &self.scratch, count),
         };
+        let is_slow = seat.is_slow;
+        let meter = if is_slow { &mut self.slow } else { &mut self.meter };
         if sent == Sent::Dropped {
-            self.meter.counts.refused += 1;
+            meter.counts.refused += 1;
             return false;
         }
         seat.pipe.sent(flight);
-        self.pending += 1;
-        let counts = &mut self.meter.counts;
-        counts.sent += 1;
-        counts.bytes_sent += self.scratch.len() as u64;
+        self.pending += u64::from(!is_slow);
+        meter.counts.sent += 1;
+        meter.counts.bytes_sent += self.scratch.len() as u64;
         if let Some(plan) = &self.plan
             && plan.has(flight.intended)
         {
-            counts.window_sent += 1;
+            meter.counts.window_sent += 1;
             if plan.is_open_loop() {
-                meter::record(&mut self.meter.lag, flight.sent.since(flight.intended));
+                meter::record(&mut meter.lag, flight.sent.since(flight.intended));
             }
         }
         true
@@ -142,17 +156,19 @@ impl Lane {
 
     /// Gives up what a connection has sent before a time.
     pub(super) fn give_up(&mut self, place: usize, before: Time) {
-        self.meter.counts.given_up += u64::from(self.seats[place].pipe.give_up(before));
+        let count = u64::from(self.seats[place].pipe.give_up(before));
+        self.meter_of(place).counts.given_up += count;
     }
 
     /// The end: what has no answer by now counts as answered now at the earliest.
     pub(super) fn age_out(&mut self, now: Time) {
         for seat in &mut self.seats {
+            let meter = if seat.is_slow { &mut self.slow } else { &mut self.meter };
             for (was_overtaken, flight) in seat.pipe.unanswered() {
-                self.meter.counts.unanswered += 1;
-                self.meter.counts.lost += u64::from(was_overtaken);
+                meter.counts.unanswered += 1;
+                meter.counts.lost += u64::from(was_overtaken);
                 if let Some(plan) = &self.plan {
-                    plan.record(&mut self.meter, flight, now);
+                    plan.record(meter, flight, now);
                 }
             }
         }
@@ -160,12 +176,13 @@ impl Lane {
     }
 
     #[inline]
-    fn count(&mut self, arrival: Arrival, now: Time) {
+    fn count(&mut self, place: usize, arrival: Arrival, now: Time) {
+        let meter = if self.seats[place].is_slow { &mut self.slow } else { &mut self.meter };
         let Some(plan) = &self.plan else {
-            self.meter.counts.unasked += 1;
+            meter.counts.unasked += 1;
             return;
         };
-        let counts = &mut self.meter.counts;
+        let counts = &mut meter.counts;
         let flight = match arrival {
             Arrival::Right(flight) => flight,
             Arrival::OutOfOrder(flight) => {
@@ -182,7 +199,7 @@ impl Lane {
         };
         counts.answered += 1;
         counts.window_answered += u64::from(plan.has(now));
-        plan.record(&mut self.meter, flight, now);
+        plan.record(meter, flight, now);
     }
 }
 

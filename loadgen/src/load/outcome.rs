@@ -20,6 +20,8 @@ pub(crate) struct Outcome {
     pub(crate) plan: Plan,
     /// Everything; the histograms hold what was due in the window.
     pub(crate) meter: Meter,
+    /// The same of connections that read slowly, which are not in it.
+    pub(crate) slow: Meter,
     pub(crate) series: Vec<Interval>,
     pub(crate) steady: Option<Steady>,
     /// On the generator, in the window.
@@ -42,6 +44,7 @@ pub(crate) struct Collector<'a> {
     /// Shards that are over.
     over: usize,
     meter: Meter,
+    slow: Meter,
     halves: [Meter; 2],
     series: Vec<Interval>,
     /// Messages of the window that were sent up to the end of each of its intervals.
@@ -61,6 +64,7 @@ impl<'a> Collector<'a> {
             partial: BTreeMap::new(),
             over: 0,
             meter: Meter::new(),
+            slow: Meter::new(),
             halves: [Meter::new(), Meter::new()],
             series: Vec::new(),
             sent: Vec::new(),
@@ -116,6 +120,7 @@ impl<'a> Collector<'a> {
         Outcome {
             plan: self.plan,
             meter: self.meter,
+            slow: self.slow,
             series: self.series,
             steady,
             strain,
@@ -125,8 +130,11 @@ impl<'a> Collector<'a> {
     }
 
     fn add(&mut self, handed: Handed) {
-        let Handed { interval, is_last, meter } = handed;
-        self.over += usize::from(is_last);
+        let Handed { interval, meter, last } = handed;
+        if let Some(slow) = last {
+            self.over += 1;
+            self.slow.add(&slow);
+        }
         let (count, sum) = self.partial.entry(interval).or_insert_with(|| (0, Meter::new()));
         *count += 1;
         sum.add(&meter);
@@ -183,14 +191,38 @@ impl Outcome {
         self.plan.end.since(self.plan.start).as_secs_f64().max(1e-9)
     }
 
-    /// Response first; in a closed loop, where a message is intended when it is sent, it is the only one.
-    pub(crate) fn latencies(&self) -> Vec<Latency> {
-        let mut all = vec![Latency::of("response", &self.meter.response)];
-        if self.plan.is_open_loop() {
-            all.push(Latency::of("service", &self.meter.service));
-            all.push(Latency::of("schedule_lag", &self.meter.lag));
+    /// Of all connections; but what is to be expected of those that read slowly is no fault.
+    pub(crate) fn counts(&self) -> Counts {
+        let mut counts = self.meter.counts;
+        let expected = Counts {
+            unanswered: 0,
+            lost: 0,
+            late: 0,
+            given_up: 0,
+            refused: 0,
+            blocked: 0,
+            ..self.slow.counts
+        };
+        counts.add(&expected);
+        counts
+    }
+
+    /// Response first; in a closed loop, where a message is intended when it is sent, it is the only one. Where some
+    /// connections read slowly, what is theirs has a tag of its own, and comes behind that of the others.
+    pub(crate) fn latencies(&self, has_slow: bool) -> Vec<Latency> {
+        let of = |meter: &Meter| {
+            let mut all = vec![Latency::of("response", &meter.response)];
+            if self.plan.is_open_loop() {
+                all.push(Latency::of("service", &meter.service));
+                all.push(Latency::of("schedule_lag", &meter.lag));
+            }
+            all
+        };
+        if !has_slow {
+            return of(&self.meter);
         }
-        all
+        let tagged = |meter, tag| of(meter).into_iter().map(move |latency| latency.tagged(tag));
+        tagged(&self.meter, "healthy").chain(tagged(&self.slow, "slow")).collect()
     }
 }
 
@@ -269,7 +301,10 @@ mod tests {
                     let time = Duration::from_millis(milliseconds[index]);
                     (0..answered[index]).for_each(|_| record(&mut meter.response, time));
                 }
-                exchange.hand_over(&mut meter, interval, interval == 5);
+                match interval {
+                    5 => exchange.hand_over_last(&mut meter, &mut Meter::new(), interval),
+                    _ => exchange.hand_over(&mut meter, interval),
+                }
                 complete += collector.collect().len();
             }
         }
@@ -287,7 +322,9 @@ mod tests {
             outcome.series.iter().map(|row| (row.from_s, row.answered, row.client_cores)).collect();
         assert_eq!(rows, [(0.5, 100, None), (1.5, 120, Some(0.5)), (2.5, 100, None), (3.5, 120, None)]);
         assert_eq!((outcome.seconds(), outcome.over), (4.0, Time(6_000_000_000)));
-        assert_eq!(outcome.latencies().len(), 1);
+        assert_eq!(outcome.latencies(false).len(), 1);
+        let titles: Vec<String> = outcome.latencies(true).iter().map(Latency::title).collect();
+        assert_eq!(titles, ["response, healthy", "response, slow"]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::spread::Spread;
 use crate::args::SlowOptions;
 use crate::clock;
 use crate::fleet::ending;
-use crate::measure::meter::{histogram, record};
+use crate::measure::meter::{self, histogram, record};
 use crate::model::{Latency, Report, Section};
 use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
@@ -136,7 +136,9 @@ impl Fates {
     }
 
     /// Writes down what became of them so far.
-    pub(crate) fn report(&self, plan: &Plan, report: &mut Report) {
+    ///
+    /// `messages` is what became of the messages that they were sent, where there were any.
+    pub(crate) fn report(&self, plan: &Plan, report: &mut Report, messages: Option<&meter::Counts>) {
         let counts = self.lock();
         let ended: u64 = counts.ended.values().sum();
         let reading = match plan.rate {
@@ -149,6 +151,18 @@ impl Fates {
             .fact("still open", counts.opened.saturating_sub(ended), "")
             .fact("notices of missed messages", counts.gap_notices, "")
             .columns(&["ended", "how"]);
+        if let Some(messages) = messages {
+            let named = [
+                ("messages sent to the server for them", "slow_sent", messages.sent),
+                ("answered to them", "slow_answered", messages.answered),
+                ("not answered to them", "slow_unanswered", messages.unanswered),
+                ("not sent: their connection was over", "slow_refused", messages.refused),
+            ];
+            for (what, name, count) in named {
+                section = section.fact(what, count, "");
+                report.counts.insert(name.to_owned(), count);
+            }
+        }
         for (how, count) in &counts.ended {
             section = section.row(vec![(*count).into(), how.as_str().into()]);
         }

@@ -22,17 +22,28 @@ pub(crate) struct Exchange {
 pub(crate) struct Handed {
     /// 0 is the warm-up, the others are those of the window, and the one after them is the drain.
     pub(crate) interval: usize,
-    /// Nothing more comes from that shard.
-    pub(crate) is_last: bool,
     pub(crate) meter: Meter,
+    /// Nothing more comes from that shard: what it has measured all the time of connections that read slowly.
+    pub(crate) last: Option<Box<Meter>>,
 }
 
 impl Exchange {
     /// Gives away what was measured in an interval; leaves an empty meter.
-    pub(crate) fn hand_over(&self, meter: &mut Meter, interval: usize, is_last: bool) {
+    pub(crate) fn hand_over(&self, meter: &mut Meter, interval: usize) {
+        let meter = self.swap(meter);
+        lock(&self.full).push(Handed { interval, meter, last: None });
+    }
+
+    /// The same for the last time, with what was measured of slow connections.
+    pub(crate) fn hand_over_last(&self, meter: &mut Meter, slow: &mut Meter, interval: usize) {
+        let (meter, slow) = (self.swap(meter), self.swap(slow));
+        lock(&self.full).push(Handed { interval, meter, last: Some(Box::new(slow)) });
+    }
+
+    /// Takes a meter; leaves an empty one.
+    fn swap(&self, meter: &mut Meter) -> Meter {
         let empty = lock(&self.empty).pop().unwrap_or_else(Meter::new);
-        let meter = std::mem::replace(meter, empty);
-        lock(&self.full).push(Handed { interval, is_last, meter });
+        std::mem::replace(meter, empty)
     }
 
     /// Has the shards end the load at a time; one that is so far ahead that they look meanwhile.
@@ -72,10 +83,16 @@ mod tests {
         let mut meter = Meter::new();
         for interval in 0..3 {
             meter.counts.sent += 5;
-            exchange.hand_over(&mut meter, interval, interval == 2);
+            let mut slow = Meter::new();
+            slow.counts.sent = 7;
+            match interval {
+                2 => exchange.hand_over_last(&mut meter, &mut slow, interval),
+                _ => exchange.hand_over(&mut meter, interval),
+            }
             assert_eq!(meter.counts.sent, 0);
             let handed = exchange.take();
-            assert_eq!((handed.len(), handed[0].interval, handed[0].is_last), (1, interval, interval == 2));
+            let last = handed[0].last.as_ref().map(|slow| slow.counts.sent);
+            assert_eq!((handed.len(), handed[0].interval, last), (1, interval, (interval == 2).then_some(7)));
             assert_eq!(handed[0].meter.counts.sent, 5);
             handed.into_iter().for_each(|handed| exchange.give_back(handed.meter));
         }
