@@ -36,7 +36,7 @@ mod read;
 #[cfg(test)]
 mod tests;
 mod text;
-mod words;
+pub(crate) mod words;
 
 pub(crate) use again::run as show;
 #[allow(unused_imports, reason = "as above")]
@@ -123,7 +123,8 @@ fn try_file(path: &Path) -> io::Result<()> {
             fs::remove_file(path)?;
         }
     }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder =
+        path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     let volume = rustix::fs::statvfs(folder)?;
     let is_full = volume.f_blocks > 0 && volume.f_bavail.saturating_mul(volume.f_frsize) < ROOM_MIN;
     if is_full { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }

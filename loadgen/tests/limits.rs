@@ -6,6 +6,8 @@ mod limited;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+use wsring::{CloseHow, Conn, Handler, Message, Server, Settings};
 
 /// Calls `wsload` with the words of a line; what it keeps of its own goes to a folder of the tests.
 fn wsload(line: &str) -> Output {
@@ -118,6 +120,38 @@ fn the_limit_of_a_server() {
     assert!(held <= LIMIT * 1.3, "{section}");
     assert!(section["rows"].as_array().is_some_and(|rows| !rows.is_empty()), "{section}");
     assert!(fact("limit").is_some_and(Value::is_string), "{section}");
+}
+
+/// A server that hangs up on everybody after a few messages: no trial of 20 s is waited for.
+#[test]
+fn a_trial_without_hope_ends_at_once() {
+    struct Rude(u32);
+    impl Handler for Rude {
+        fn message(&mut self, conn: &mut Conn<'_>, message: Message<'_>) {
+            let _ = conn.send(message);
+            self.0 += 1;
+            if self.0 == 30 {
+                conn.hang_up(CloseHow::Reset);
+            }
+        }
+    }
+    let running = Server::new()
+        .listen("127.0.0.1:0")
+        .settings(Settings { shards: Some(1), ..Settings::default() })
+        .websocket("/", |upgrade| upgrade.accept(Rude(0)))
+        .start()
+        .expect("the server starts");
+    let at = running.addresses()[0];
+    let began = Instant::now();
+    let common = "--trial 20s --settle 0 --no-progress";
+    let line = format!(
+        "capacity --slo p99<1s --of rate --from 200 --warm-up 0 {common} ws://{at}/ --connections 4 --settle 0 --allow-limited"
+    );
+    check(&line, &[3], &["connections were lost", "ended early: ", "less than 200 messages per second"]);
+    let line =
+        format!("capacity --slo error_rate<1% --of churn --from 100 {common} ws://{at}/none --lifetime 0");
+    check(&line, &[1], &["404 Not Found"]);
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
 }
 
 #[test]

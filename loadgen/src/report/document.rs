@@ -219,11 +219,11 @@ fn server(cost: &ServerCost) -> Block {
             "CPU per idle connection",
             cost.cpu_us_per_idle_connection_second.map(|value| format!("{} us per second", number(value))),
         ),
-        ("memory per connection", cost.user_bytes_per_connection.map(words::bytes)),
-        ("kernel memory per connection", cost.kernel_bytes_per_connection.map(words::bytes)),
+        ("user memory per connection", cost.user_bytes_per_connection.map(words::bytes)),
+        ("kernel memory per connection, its end", cost.kernel_bytes_per_connection.map(words::bytes)),
     ];
     facts.extend(table.into_iter().filter_map(|(name, value)| Some(fact(name, value?))));
-    let mut table = Table::new(&["connections", "memory", "kernel memory"]);
+    let mut table = Table::new(&["connections", "user memory", "kernel memory"]);
     let kernel =
         |bytes: Option<u64>| bytes.map_or_else(|| UNKNOWN.to_owned(), |bytes| words::bytes(bytes as f64));
     table.rows = cost

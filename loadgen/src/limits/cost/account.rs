@@ -50,10 +50,6 @@ impl Account {
         if server.points.is_empty() {
             server.points = self.points(until, connections);
         }
-        let idle = cores
-            .filter(|_| messages == 0.0 && connections > 0)
-            .map(|cores| cores * 1e6 / connections as f64);
-        server.cpu_us_per_idle_connection_second = server.cpu_us_per_idle_connection_second.or(idle);
         report.server = Some(server);
         if self.is_gone {
             report.warnings.push(format!("{} was gone before the run had ended", self.who));
@@ -146,18 +142,17 @@ mod tests {
             (a, b) => a == b,
         };
         let table = [
-            // From, seconds, answered per second: cores, ns per message, us per idle connection and second.
-            (1.0, 4.0, 1000.0, 0.25, Some(250_000.0), None),
-            (10.05, 5.0, 4000.0, 1.0, Some(250_000.0), None),
-            (7.0, 4.0, 0.0, 0.625, None, Some(1250.0)),
+            // From, seconds, answered per second: cores, ns per message.
+            (1.0, 4.0, 1000.0, 0.25, Some(250_000.0)),
+            (10.05, 5.0, 4000.0, 1.0, Some(250_000.0)),
+            (7.0, 4.0, 0.0, 0.625, None),
         ];
-        for (from_s, seconds, answered, cores, per_message, per_idle) in table {
+        for (from_s, seconds, answered, cores, per_message) in table {
             let mut report = report(from_s, seconds, answered);
             account().fill(&mut report);
             let server = report.server.expect("it was filled");
             assert!(near(Some(server.cores), Some(cores)), "{from_s}: {server:?}");
             assert!(near(server.cpu_ns_per_message, per_message), "{from_s}: {server:?}");
-            assert!(near(server.cpu_us_per_idle_connection_second, per_idle), "{from_s}: {server:?}");
             assert!(report.series[0].server_cores < Some(1.01) && report.series[1].server_bytes > Some(100));
             assert_eq!(server.points[0], CostPoint { connections: 0, user_bytes: 0, kernel_bytes: Some(7) });
             assert_eq!(server.points[1].connections, 500);

@@ -111,7 +111,8 @@ fn group_folders(host: &Host, path: &Path) -> Vec<String> {
     let path = path.to_string_lossy();
     let version = host.text("proc/self/cgroup").and_then(|text| group_in(&text, "memory"));
     let named = version.map(|(version, _)| folders(version, "memory", &path)[0].clone());
-    [path.into_owned()].into_iter().chain(named).collect()
+    let below = format!("/sys/fs/cgroup/{}", path.trim_start_matches('/'));
+    [path.into_owned(), below].into_iter().chain(named).collect()
 }
 
 fn unix_seconds() -> f64 {

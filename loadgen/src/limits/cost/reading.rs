@@ -18,7 +18,9 @@ pub(crate) struct Reading {
     pub(crate) cpu: u64,
     /// Bytes of user memory that are present.
     pub(crate) resident: u64,
-    /// The same with shared pages divided among those who share them; `None` where that may not be read.
+    /// The most that was ever present; 0 where that is not known.
+    pub(crate) peak: u64,
+    /// What is present with shared pages divided among those who share them; `None` where that may not be read.
     pub(crate) proportional: Option<u64>,
     /// Bytes charged to the control group: user and kernel memory, and files that it has read or written.
     pub(crate) group: Option<u64>,
@@ -67,8 +69,9 @@ fn process(host: &Host, number: u32, look: Look) -> Option<Reading> {
     // A kernel thread, or a process that has ended and waits to be asked how, has no memory.
     let resident = kibibytes(&rollup, "Rss").or_else(|| kibibytes(&status, "VmRSS")).unwrap_or(0);
     let proportional = kibibytes(&rollup, "Pss");
+    let peak = kibibytes(&status, "VmHWM").unwrap_or(0);
     let cpu = threads_cpu(host, &folder).max(ticks_cpu(host, &folder)?);
-    Some(Reading { cpu, resident, proportional, ..Reading::default() })
+    Some(Reading { cpu, resident, peak, proportional, ..Reading::default() })
 }
 
 /// Of all threads that live, to the nanosecond.
@@ -95,9 +98,10 @@ fn group(host: &Host, folder: &str, look: Look) -> Option<Reading> {
     let text = |file: &str| host.text(&format!("{folder}/{file}")).unwrap_or_default();
     let members = host.text(&format!("{folder}/cgroup.procs"))?;
     let members = members.lines().filter_map(|line| line.parse().ok());
-    let (mut resident, mut cpu, mut proportional) = (0, 0, Some(0));
+    let (mut resident, mut peak, mut cpu, mut proportional) = (0, 0, 0, Some(0));
     for reading in members.filter_map(|member| process(host, member, look)) {
         resident += reading.resident;
+        peak += reading.peak;
         cpu += reading.cpu;
         proportional = proportional.zip(reading.proportional).map(|(sum, more)| sum + more);
     }
@@ -109,6 +113,7 @@ fn group(host: &Host, folder: &str, look: Look) -> Option<Reading> {
     Some(Reading {
         cpu,
         resident,
+        peak,
         proportional,
         group: number("memory.current").or_else(|| number("memory.usage_in_bytes")),
         kernel: kernel.unwrap_or_else(|| machine_kernel(host)),
@@ -151,7 +156,7 @@ mod tests {
     const MACHINE_KERNEL: u64 = 102_400 + 10 * (863 + 196) + 3 * 4096;
 
     const PROCESS: [(&str, &str); 5] = [
-        ("proc/7/status", "Name:\ta b\nVmRSS:\t 20 kB\n"),
+        ("proc/7/status", "Name:\ta b\nVmHWM:\t 30 kB\nVmRSS:\t 20 kB\n"),
         ("proc/7/smaps_rollup", "5000-7000 ---p [rollup]\nRss:  21 kB\nPss:  11 kB\nPss_Dirty:  5 kB\n"),
         ("proc/7/stat", "7 (a) b) S 1 7 7 0 -1 0 0 0 0 0 12 34 0 0 20 0 2 0 100 0 0"),
         ("proc/7/task/7/schedstat", "400000000 5 6\n"),
@@ -170,6 +175,7 @@ mod tests {
         let found = Reading {
             cpu: 470_000_000,
             resident: 21 * 1024,
+            peak: 30 * 1024,
             proportional: Some(11 * 1024),
             group: None,
             kernel: MACHINE_KERNEL,
@@ -200,6 +206,7 @@ mod tests {
         let found = Reading {
             cpu: 480_000_000,
             resident: 21 * 1024,
+            peak: 30 * 1024,
             proportional: Some(11 * 1024),
             group: Some(5_000_000),
             kernel: 304_096,

@@ -9,6 +9,7 @@ use crate::failure::Failure;
 use crate::limits::host::Host;
 use crate::model::{CostPoint, Report, Section, ServerCost, Value};
 use crate::pace::sleep_until;
+use crate::report::words;
 use std::time::{Duration, Instant};
 
 /// Numbers of connections when none are given, as shares of all in quarters.
@@ -38,6 +39,8 @@ pub(crate) struct Steps {
     host: Host,
     subject: Subject,
     who: String,
+    /// The most memory that the server ever had before.
+    peak: u64,
     held: Vec<Step>,
 }
 
@@ -58,7 +61,10 @@ impl Steps {
     pub(crate) fn start(options: &ServerOptions) -> Result<Option<Self>, Failure> {
         let host = Host::this();
         let found = subject(&host, options)?;
-        Ok(found.map(|(subject, who)| Self { host, subject, who, held: Vec::new() }))
+        Ok(found.map(|(subject, who)| {
+            let peak = subject.read(&host, Look::Quick).map_or(0, |reading| reading.peak);
+            Self { host, subject, who, peak, held: Vec::new() }
+        }))
     }
 
     /// So many connections are open: holds them for a while, and takes the account.
@@ -74,7 +80,21 @@ impl Steps {
     /// Writes the steps and their slopes into the report.
     pub(crate) fn fill(&self, report: &mut Report) {
         fill(&self.who, &self.held, report);
+        report.warnings.extend(self.held.first().and_then(|step| hidden(step, self.peak)));
     }
+}
+
+/// A server that has had more memory before, and kept it, does not grow with its connections.
+fn hidden(first: &Step, peak: u64) -> Option<String> {
+    let (resident, connections) = (first.reading.resident, first.connections);
+    // A tenth more than before is what connections that come into memory of earlier ones still add.
+    (resident > 0 && resident <= peak + peak / 10).then(|| {
+        format!(
+            "with {connections} connections the server has hardly more memory than it had before the run ({}): what it \
+             keeps of earlier ones, or had set aside, hides what these cost; measure one that was just started",
+            words::bytes(peak as f64)
+        )
+    })
 }
 
 fn fill(who: &str, steps: &[Step], report: &mut Report) {
@@ -93,7 +113,7 @@ fn fill(who: &str, steps: &[Step], report: &mut Report) {
         who: who.to_owned(),
         user_bytes_per_connection: user.map(|slope| slope.each),
         kernel_bytes_per_connection: kernel.map(|slope| slope.each / ends),
-        cpu_us_per_idle_connection_second: cpu.map(|slope| slope.each),
+        cpu_us_per_idle_connection_second: cpu.filter(is_seen).map(|slope| slope.each),
         points,
         ..ServerCost::default()
     });
@@ -107,12 +127,15 @@ fn fill(who: &str, steps: &[Step], report: &mut Report) {
         .fact("server", who, "")
         .fact("user memory for each connection", unit(1.0, user), "")
         .fact("kernel memory for each connection, one end", unit(ends, kernel), "")
-        .fact(
-            "CPU time for each idle connection",
-            cpu.map(|slope| format!("{:.3} us a second", slope.each)),
+        .fact("CPU time for each idle connection", cpu.map(cpu_words), "");
+    if ends > 1.0 {
+        section = section.fact(
+            "kernel memory is",
+            "that of the whole machine, with both ends of each connection",
             "",
-        )
-        .columns(&["connections", "user memory (B)", "kernel memory (B)", "cores"]);
+        );
+    }
+    section = section.columns(&["connections", "user memory (B)", "kernel memory (B)", "cores"]);
     for step in steps {
         let memory = user_bytes(&step.reading);
         let kernel = step.reading.kernel;
@@ -120,6 +143,24 @@ fn fill(who: &str, steps: &[Step], report: &mut Report) {
             section.row(vec![step.connections.into(), memory.into(), kernel.into(), Value::from(step.cores)]);
     }
     report.sections.push(section);
+}
+
+/// Whether a slope is more than its uncertainty.
+fn is_seen(slope: &Slope) -> bool {
+    slope.each > 2.0 * slope.error.unwrap_or(0.0) && slope.each > 0.0
+}
+
+/// CPU time of so little that it may not be seen: then the most that it can be.
+fn cpu_words(slope: Slope) -> String {
+    if is_seen(&slope) {
+        return format!("{:.3} us a second", slope.each);
+    }
+    match slope.error {
+        Some(error) => {
+            format!("less than {:.3} us a second: too little to be seen", slope.each.max(0.0) + 2.0 * error)
+        }
+        None => "too little to be seen".into(),
+    }
 }
 
 /// A slope with its uncertainty.
@@ -195,6 +236,28 @@ mod tests {
             assert_eq!(report.warnings.is_empty(), expected.is_some(), "{:?}", report.warnings);
             assert_eq!((server.points.len(), report.sections[0].rows.len()), (steps.len(), steps.len()));
         }
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_said() {
+        let slope = |each, error| Slope { each, at_none: 0.0, error, points: 3 };
+        let table = [
+            (slope(0.5, Some(0.1)), "0.500 us a second"),
+            (slope(0.5, Some(0.4)), "less than 1.300 us a second: too little to be seen"),
+            (slope(-0.5, Some(0.1)), "less than 0.200 us a second: too little to be seen"),
+            (slope(-0.5, None), "too little to be seen"),
+        ];
+        for (slope, expected) in table {
+            assert_eq!(cpu_words(slope), expected);
+        }
+        let resident = |resident| Step {
+            connections: 500,
+            reading: Reading { resident, ..Reading::default() },
+            cores: 0.0,
+        };
+        assert_eq!(hidden(&resident(3 << 20), 2 << 20), None);
+        let warning = hidden(&resident(3 << 20), 3 << 20).expect("it has not grown");
+        assert!(warning.contains("500 connections") && warning.contains("(3 MiB)"), "{warning}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Descriptors: of the process, of the rings, and of the whole machine.
 
 use super::check::{Check, State, amount};
-use super::{Asked, TABLE_MAX, TABLE_RESERVE, UNLIMITED, cores, open_files, set, shards};
+use super::{Asked, TABLE_MAX, TABLE_RESERVE, UNLIMITED, cores, counted, open_files, set, shards};
 use crate::limits::host::{CAP_SYS_ADMIN, CAP_SYS_RESOURCE, Host};
 
 /// What the machine has open besides, and grows by while a run starts.
@@ -14,12 +14,12 @@ pub(super) fn checks(host: &Host, asked: &Asked) -> Vec<Check> {
 }
 
 /// The limit with which each core's one shard holds its part.
-fn wanted(host: &Host, asked: &Asked) -> u64 {
+pub(super) fn wanted(host: &Host, asked: &Asked) -> u64 {
     (asked.connections.div_ceil(cores(host)) + TABLE_RESERVE).clamp(OPEN_FILES_MIN, TABLE_MAX)
 }
 
 /// How the limit is raised, by what this process may do.
-fn raise(host: &Host, wanted: u64) -> Vec<String> {
+pub(super) fn raise(host: &Host, wanted: u64) -> Vec<String> {
     let hard = host.limit("Max open files").map_or(UNLIMITED, |limit| limit.hard);
     let shell = match () {
         () if wanted <= hard => format!("ulimit -n {wanted}"),
@@ -36,10 +36,14 @@ fn limit(host: &Host, asked: &Asked) -> Check {
     let (wanted, cores) = (wanted(host, asked), cores(host));
     let shards = shards(asked.connections, limit.soft, cores);
     let connections = asked.connections;
+    let table = amount(limit.soft.min(TABLE_MAX));
+    let follows = match limit.soft {
+        0..=TABLE_RESERVE => "which leaves none".to_owned(),
+        _ => format!("so {connections} connections make {shards} shards on {cores} cores"),
+    };
     let why = format!(
-        "connections take none of the process's descriptors: each shard has a table of {}, of which it uses all \
-         but {TABLE_RESERVE}, so {connections} connections make {shards} shards on {cores} cores",
-        amount(limit.soft.min(TABLE_MAX)),
+        "connections take none of the process's descriptors: each shard has a table of {table}, of which it uses all \
+         but {TABLE_RESERVE}, {follows}"
     );
     Check::new("open files (ulimit -n)", format!("{} (hard {})", amount(limit.soft), amount(limit.hard)))
         .needs(format!("{wanted} for one shard per core"), why)
@@ -63,8 +67,9 @@ fn machine(host: &Host, asked: &Asked) -> Check {
     let (connections, ends) = (asked.connections, asked.ends());
     let needed = open + connections * ends + FILES_BESIDES;
     let mut why = format!(
-        "{ends} files for each of {connections} connections, {open} that are open now, {FILES_BESIDES} besides; \
-         sockets in the rings' tables count here"
+        "{} for each of {connections} connections, {open} that are open now, {FILES_BESIDES} besides; \
+         sockets in the rings' tables count here",
+        counted(ends, "file")
     );
     let is_exempt = host.can(CAP_SYS_ADMIN);
     if is_exempt {

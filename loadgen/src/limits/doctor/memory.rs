@@ -1,7 +1,8 @@
 //! Memory: of the kernel for sockets, of both programs, and what may be locked.
 
 use super::check::{Check, State, amount, bytes};
-use super::{Asked, TABLE_MAX, TABLE_RESERVE, cores, open_files, set, shards};
+use super::files::{raise, wanted};
+use super::{Asked, cores, counted, open_files, set, shards};
 use crate::limits::host::{CAP_IPC_LOCK, Host};
 
 /// What the kernel keeps for one socket in a ring's table: the caches that it comes from, and what one
@@ -45,8 +46,9 @@ fn needed(host: &Host, asked: &Asked) -> (u64, String) {
     let user = if asked.is_local() { CLIENT + SERVER } else { CLIENT };
     let sum = connections * (ends * socket + user) + shards * SHARD;
     let why = format!(
-        "{connections} x ({ends} sockets of {socket} B in the kernel + {user} B of the programs) + {shards} shards \
+        "{connections} x ({} of {socket} B in the kernel + {user} B of the programs) + {shards} shards \
          of {}",
+        counted(ends, "socket"),
         bytes(SHARD)
     );
     (sum, why)
@@ -57,14 +59,32 @@ fn free(host: &Host, asked: &Asked) -> Check {
     let Some(available) = host.memory("MemAvailable") else { return Check::or_unknown(NAME, None) };
     let (needed, why) = needed(host, asked);
     let smaller = format!("--connections {}", most(host, asked, available));
+    let is_fewer_enough = needed - few_shards_save(host, asked) <= available;
+    let mend = match fewer_shards(host, asked) {
+        Some(raise) if is_fewer_enough => raise,
+        _ => format!("more memory, or at most {smaller}"),
+    };
     Check::new(NAME, bytes(available))
         .needs(bytes(needed), why)
-        .judge(available < needed, State::Fail, [format!("more memory, or at most {smaller}")])
+        .judge(available < needed, State::Fail, [mend])
         .judge(
             available < needed + needed / 4,
             State::Warn,
             [format!("little is left over; {smaller} is safe")],
         )
+}
+
+/// The line that raises the limit of open files, where it makes more shards than there are cores.
+fn fewer_shards(host: &Host, asked: &Asked) -> Option<String> {
+    let (shards, cores) = (shards(asked.connections, open_files(host), cores(host)), cores(host));
+    let raise = || raise(host, wanted(host, asked)).swap_remove(0);
+    (shards > cores).then(|| format!("{}    (one shard per core instead of {shards} in all)", raise()))
+}
+
+/// Bytes of shards that are not needed where the limit of open files is high enough.
+fn few_shards_save(host: &Host, asked: &Asked) -> u64 {
+    let most = |open_files| shards(asked.connections, open_files, cores(host));
+    (most(open_files(host)) - most(wanted(host, asked).max(open_files(host)))) * asked.ends() * SHARD
 }
 
 /// Connections that so much memory holds, with a fifth left over.
@@ -106,16 +126,14 @@ fn locked(host: &Host, asked: &Asked) -> Check {
         why.push_str("; not for this process, which has CAP_IPC_LOCK");
     }
     let mend = || {
-        let shell = if limit.hard >= needed {
-            "ulimit -l unlimited"
-        } else {
-            "sudo prlimit --pid $$ --memlock=unlimited"
+        let shell = match limit.hard {
+            super::UNLIMITED => "ulimit -l unlimited".to_owned(),
+            hard if hard >= needed => format!("ulimit -l {}", needed.div_ceil(1024)),
+            _ => "sudo prlimit --pid $$ --memlock=unlimited".to_owned(),
         };
-        [shell.to_owned(), "LimitMEMLOCK=infinity    (in a systemd unit)".to_owned()]
+        [shell, "LimitMEMLOCK=infinity    (in a systemd unit)".to_owned()]
     };
-    let files = asked.connections.div_ceil(cores(host)) + TABLE_RESERVE;
-    let raise = format!("ulimit -n {}    (fewer shards)", files.min(TABLE_MAX));
-    let fewer = (shards > cores(host) * asked.ends()).then_some(raise);
+    let fewer = fewer_shards(host, asked);
     Check::new(NAME, if limit.soft == super::UNLIMITED { amount(limit.soft) } else { bytes(limit.soft) })
         .needs(bytes(needed), why)
         .judge(!is_exempt && limit.soft < least, State::Fail, mend().into_iter().chain(fewer.clone()))
@@ -132,5 +150,9 @@ fn maps(host: &Host, asked: &Asked) -> Check {
             format!("at least {needed}"),
             format!("{MAPS_PER_SHARD} mappings for each of {shards} shards, {MAPS_BESIDES} besides"),
         )
-        .judge(value < Some(needed), State::Fail, [set(NAME, needed)])
+        .judge(
+            value < Some(needed),
+            State::Fail,
+            [set(NAME, needed)].into_iter().chain(fewer_shards(host, asked)),
+        )
 }

@@ -19,6 +19,7 @@ use crate::args::DoctorOptions;
 use crate::failure::Failure;
 use crate::model::Verdict;
 use serde::Serialize;
+use std::io::{Write, stdout};
 use std::net::IpAddr;
 
 /// What the machine is asked to do.
@@ -43,11 +44,9 @@ pub(crate) struct Diagnosis {
 pub(crate) fn run(options: &DoctorOptions) -> Result<Verdict, Failure> {
     let asked = Asked { connections: options.connections, to: options.to };
     let diagnosis = Diagnosis::of(&Host::this(), asked, &ring::try_one());
-    if options.json {
-        println!("{}", diagnosis.json());
-    } else {
-        print!("{diagnosis}");
-    }
+    let text = if options.json { diagnosis.json() + "\n" } else { diagnosis.to_string() };
+    // A reader that has gone away, as `head` does, has seen what it wanted.
+    let _ = stdout().write_all(text.as_bytes());
     Ok(if diagnosis.state() < State::Fail { Verdict::Met } else { Verdict::NotMet })
 }
 
@@ -114,6 +113,12 @@ fn cores(host: &Host) -> u64 {
 
 fn open_files(host: &Host) -> u64 {
     host.limit("Max open files").map_or(1024, |limit| limit.soft)
+}
+
+/// So many of something, whose plural has an s.
+fn counted(count: u64, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
 
 /// The line that sets a sysctl.

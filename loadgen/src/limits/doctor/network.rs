@@ -1,7 +1,7 @@
 //! Ports, queues and buffers of TCP.
 
 use super::check::{Check, State, bytes};
-use super::{Asked, set};
+use super::{Asked, counted, set};
 use crate::limits::host::Host;
 
 /// What the engine asks for with listen(2).
@@ -48,19 +48,21 @@ fn ports(host: &Host, asked: &Asked) -> Check {
     let check = Check::new(NAME, format!("{first} {last}: {ports} ports for each source address"));
     if asked.has_loopback_sources() {
         return check.needs(
-            format!("{sources} source addresses"),
+            if sources == 1 { "1 source address".into() } else { format!("{sources} source addresses") },
             format!(
                 "{connections} connections / {ports} ports; all of 127.0.0.0/8 is there with no set-up, and connections \
                  to it spread over it by themselves"
             ),
         );
     }
-    let addresses = |count: u64| format!("ip addr add ADDRESS/32 dev DEVICE    ({count} addresses in all)");
-    let mend = if connections <= 64_512 {
-        vec![widen]
-    } else {
-        vec![widen, addresses(connections.div_ceil(64_512))]
-    };
+    let mut mend = vec![widen];
+    if connections > 64_512 {
+        let count = connections.div_ceil(64_512);
+        // The device by which it is reached.
+        let device = format!("$(ip -o route get {} | grep -oP 'dev \\K\\S+')", asked.to);
+        mend.push(format!("sudo ip addr add ADDRESS/32 dev {device}    (for each of {count} addresses)"));
+        mend.push("wsload ... --source ADDRESS,ADDRESS,...    (all of them, for every run)".into());
+    }
     check
         .needs(
             format!("{connections} ports, or {sources} source addresses"),
@@ -105,8 +107,9 @@ fn buffers_in_all(host: &Host, asked: &Asked) -> Check {
         .needs(
             format!("{needed} pages in the middle"),
             format!(
-                "{ends} pages of {PAGE} B for each of {connections} connections, when all have a message on \
-                 their way at once; idle ones take none"
+                "{} of {PAGE} B for each of {connections} connections, when all have a message on \
+                 their way at once; idle ones take none",
+                counted(ends, "page")
             ),
         )
         .judge(

@@ -32,15 +32,17 @@ fn disabled(host: &Host) -> Check {
 }
 
 fn made(ring: &Result<(), String>) -> Check {
-    let (value, advice) = match ring {
-        Ok(()) => ("one was made".into(), Vec::new()),
-        Err(text) => {
-            let mut lines = text.lines().map(str::trim_end).map(str::to_owned);
-            let fault = lines.next().unwrap_or_default();
-            (fault, lines.map(|line| line.trim_start().to_owned()).collect())
-        }
-    };
-    Check::new("a ring", value)
-        .needs("can be made", "tried out just now, with one shard of the engine")
-        .judge(ring.is_err(), State::Fail, advice)
+    let text = ring.as_ref().err().map_or("one was made", String::as_str);
+    let mut lines = text.lines().map(str::trim);
+    let value = lines.next().unwrap_or_default();
+    // What the engine says below: what it found and needs, and then what mends it.
+    let is_reason = |line: &&str| line.starts_with("found:") || line.starts_with("needed:");
+    let (reasons, mends): (Vec<&str>, Vec<&str>) = lines.partition(is_reason);
+    let mut why = "tried out just now, with one shard of the engine".to_owned();
+    for reason in reasons {
+        why.push_str(&format!("; {}", reason.split_whitespace().collect::<Vec<_>>().join(" ")));
+    }
+    let mends: Vec<String> =
+        mends.into_iter().map(|line| line.trim_start_matches("mend:").trim_start().to_owned()).collect();
+    Check::new("a ring", value).needs("can be made", why).judge(ring.is_err(), State::Fail, mends)
 }

@@ -129,7 +129,7 @@ fn ports_and_queues() {
         (&[], 1_000_000, "127.0.0.1", PORTS, Ok, ""),
         (&[], 28_232, "192.0.2.1", PORTS, Ok, ""),
         (&[], 28_233, "192.0.2.1", PORTS, Fail, "ip_local_port_range=\"1024 65535\""),
-        (&[], 100_000, "192.0.2.1", PORTS, Fail, "2 addresses in all"),
+        (&[], 100_000, "192.0.2.1", PORTS, Fail, "(for each of 2 addresses)"),
         (&[], 28_233, "::1", PORTS, Fail, "1024 65535"),
         (&[("proc/sys/net/ipv4/ip_local_port_range", "")], 1, "127.0.0.1", PORTS, Unknown, ""),
         (
@@ -208,7 +208,7 @@ fn memory() {
         (&old_group, 50_000, GROUP, Fail, "docker run --memory="),
         // 100,000 make 10 shards of the client and 10 of the server: 7.7 MiB of queues.
         (&[(LIMITS, locked)], 100_000, LOCKED, Ok, ""),
-        (&[(LIMITS, locked)], 110_000, LOCKED, Warn, "ulimit -n 55064"),
+        (&[(LIMITS, locked)], 110_000, LOCKED, Warn, "--nofile=55064:55064"),
         (&[(LIMITS, locked)], 300_000, LOCKED, Fail, "LimitMEMLOCK=infinity"),
         (&[(LIMITS, unlocked)], 300_000, LOCKED, Ok, ""),
     ];
@@ -262,7 +262,9 @@ fn rings() {
     let diagnosis = Diagnosis::of(&fake.host(), asked, &refusal);
     assert_eq!(diagnosis.state(), State::Fail);
     let text = diagnosis.to_string();
-    for part in ["FAIL  a ring", "io_uring is forbidden here", "found:  a kernel", "NOT ENOUGH: 1 of"] {
+    for part in
+        ["FAIL  a ring", "io_uring is forbidden here", "found: a kernel", "mend: a line", "NOT ENOUGH: 1 of"]
+    {
         assert!(text.contains(part), "no {part:?} in\n{text}");
     }
 }
