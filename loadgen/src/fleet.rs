@@ -187,7 +187,8 @@ impl<'a> Fleet<'a> {
     }
 
     /// Why this run cannot meet any more what is asked of it as the trial of a search, if so: with so many faults of
-    /// messages beside what became of its connections. `all` is how many of both the whole run has, where that is known.
+    /// messages beside what became of its connections. `all` is how many of both the whole run has, where that is
+    /// known.
     pub(crate) fn is_hopeless(&self, faults: u64, all: Option<f64>) -> Option<String> {
         let bounds = self.bounds()?;
         let (failed, lost) = (u64::from(self.failed()), u64::from(self.lost()));

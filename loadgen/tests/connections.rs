@@ -258,7 +258,7 @@ fn slow_readers_keep_to_their_rate() {
 fn churn_ends_each_as_it_is_told_to() {
     let (_running, at) = server();
     let line = format!(
-        "churn ws://{at}/echo --rate 200 --duration 600ms --lifetime 100ms --close ws,fin,rst --shards 2 --allow-limited"
+        "churn ws://{at}/echo --rate 200 --duration 600ms --lifetime 100ms --close ws,fin,rst --allow-limited"
     );
     let (report, text) = report(&line, 0);
     for how in ["ws", "fin", "rst"] {

@@ -144,9 +144,8 @@ fn a_trial_without_hope_ends_at_once() {
     let at = running.addresses()[0];
     let began = Instant::now();
     let common = "--trial 20s --settle 0 --no-progress";
-    let line = format!(
-        "capacity --slo p99<1s --of rate --from 200 --warm-up 0 {common} ws://{at}/ --connections 4 --settle 0 --allow-limited"
-    );
+    let line = format!("capacity --slo p99<1s --of rate --from 200 --warm-up 0 {common} ws://{at}/");
+    let line = format!("{line} --connections 4 --settle 0 --allow-limited");
     check(&line, &[3], &["connections were lost", "ended early: ", "less than 200 messages per second"]);
     let line =
         format!("capacity --slo error_rate<1% --of churn --from 100 {common} ws://{at}/none --lifetime 0");

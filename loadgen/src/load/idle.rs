@@ -16,7 +16,7 @@ use crate::fleet::{Fleet, Member, Needs};
 use crate::interrupt;
 use crate::limits::cost::{Steps, steps};
 use crate::measure::memory::Memory;
-use crate::model::{Latency, Load, Report, Section};
+use crate::model::{Latency, Load, Opening, Report, Section};
 use crate::pace::{Pace, sleep_until, wait_for};
 use crate::report;
 use std::sync::Arc;
@@ -80,16 +80,7 @@ pub(crate) fn run(options: &IdleOptions) -> Result<Report, Failure> {
         }
     })?;
     let memory = Memory::read();
-    if !options.common.output.no_progress {
-        eprintln!("wsload: {} connections open, holding them for {:?}", opening.opened, options.hold);
-    }
-    let held = Instant::now();
-    sleep_until(held + options.hold);
-    let mut section = Section::new("held", "Held").fact(
-        "alive",
-        format!("{} after {:.1} s", fleet.alive(), held.elapsed().as_secs_f64()),
-        "",
-    );
+    let mut section = hold(options, &fleet, opening);
     let others = board.others.load(Ordering::Relaxed);
     if others > 0 {
         section = section.fact("unasked", format!("{others} messages from the server"), "");
@@ -115,6 +106,17 @@ pub(crate) fn run(options: &IdleOptions) -> Result<Report, Failure> {
     }
     fleet.account(opening, &mut report)?;
     Ok(report)
+}
+
+/// Holds what is open, and says how much of it was there in the end.
+fn hold(options: &IdleOptions, fleet: &Fleet<'_>, opening: Opening) -> Section {
+    if !options.common.output.no_progress {
+        eprintln!("wsload: {} connections open, holding them for {:?}", opening.opened, options.hold);
+    }
+    let began = Instant::now();
+    sleep_until(began + options.hold);
+    let alive = format!("{} after {:.1} s", fleet.alive(), began.elapsed().as_secs_f64());
+    Section::new("held", "Held").fact("alive", alive, "")
 }
 
 /// Pongs, and how long they took.
