@@ -130,6 +130,30 @@ fn who_is_not_answered_tries_again_too() {
     assert!(text.contains("in time"), "{text}");
 }
 
+/// Who comes again is let in, and thrown out, three times.
+#[test]
+fn who_is_lost_again_comes_again() {
+    let number = Mutex::new(0);
+    let at = faulty(move |mut stream| {
+        let turn = {
+            let mut number = number.lock().expect("nobody panics");
+            *number += 1;
+            *number
+        };
+        if (3..6).contains(&turn) {
+            let mut request = [0; 2048];
+            let read = stream.read(&mut request).unwrap_or(0);
+            answer(&mut stream, &request[..read]);
+        } else {
+            hold(stream);
+        }
+    });
+    let (report, text) = report(&format!("storm ws://{at}/ -c 2 --drop 1 --settle 0 --retry 100ms-200ms"), 3);
+    assert_eq!((count(&report, "not_recovered"), count(&report, "connections_lost")), (0, 3), "{text}");
+    assert_eq!((count(&report, "attempts"), count(&report, "attempts_failed")), (5, 3), "{text}");
+    assert!(text.contains("open, and then the connection was lost without a Close"), "{text}");
+}
+
 #[test]
 fn who_has_tried_long_enough_is_given_up() {
     let at = restarting(4, Duration::from_secs(60));

@@ -12,7 +12,7 @@ use super::spread::Spread;
 use crate::args::StormOptions;
 use crate::clock;
 use crate::failure::Failure;
-use crate::fleet::{Fleet, Member, Needs, explain};
+use crate::fleet::{Fleet, Member, Needs, ending, explain};
 use crate::interrupt;
 use crate::measure::kernel::Counters;
 use crate::measure::meter::{histogram, record};
@@ -32,8 +32,10 @@ struct Board {
     /// The round that is going on; 0: none yet.
     round: AtomicU32,
     openings: Openings,
-    /// Attempts that have failed and were not looked at yet: whose, and why.
+    /// Attempts that have failed, or have not lasted, and were not looked at yet: whose, and why.
     failed: Mutex<Vec<(u32, String)>>,
+    /// Connections that have come again and were lost again.
+    lost_again: AtomicU32,
     /// From the drop to the opening of each connection, whatever attempts lie between.
     recovery: Mutex<Histogram<u64>>,
 }
@@ -65,6 +67,7 @@ pub(crate) fn run(options: &StormOptions) -> Result<Report, Failure> {
         round: AtomicU32::new(0),
         openings: Openings::new(fleet.shards()),
         failed: Mutex::default(),
+        lost_again: AtomicU32::new(0),
         recovery: Mutex::new(histogram()),
     });
     let origin = clock::now();
@@ -181,12 +184,14 @@ impl Handler for Guest {
 
     fn close(&mut self, _: ConnectionId, closed: &Closed<'_>) {
         // Those that are dropped have come in an earlier round.
-        let is_dropped = self.board.dropped.has(self.member.number)
-            && self.round < self.board.round.load(Ordering::Acquire);
-        if is_dropped {
-            self.member.left();
-        } else {
-            self.member.closed(closed);
+        let round = self.board.round.load(Ordering::Acquire);
+        if self.board.dropped.has(self.member.number) && self.round < round {
+            return self.member.left();
+        }
+        self.member.closed(closed);
+        if self.round > 0 {
+            self.board.lost_again.fetch_add(1, Ordering::Release);
+            lock(&self.board.failed).push((self.member.number, format!("open, and then {}", ending(closed))));
         }
     }
 }

@@ -20,6 +20,8 @@ use wsring::{CloseCode, Remote, Time};
 const LOOK: Duration = Duration::from_millis(10);
 /// How often it is looked what has failed.
 const TURN: Duration = Duration::from_millis(1);
+/// All are back when they have stayed for so long.
+const STEADY: Duration = Duration::from_millis(50);
 /// Without any progress for so much longer than the connect timeout and the longest wait, the rest is given up.
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -52,8 +54,8 @@ pub(super) struct Storm<'a> {
     tries: HashMap<u32, (Time, u32)>,
     /// Attempts to come: when, and whose.
     due: BinaryHeap<Reverse<(Time, u32)>>,
-    /// What was opened before it.
-    opened_before: u32,
+    /// What was opened, and lost again, before it.
+    before: (u32, u32),
     given_up: u32,
     /// The next look at how many connections are there.
     look: Time,
@@ -77,7 +79,7 @@ impl<'a> Storm<'a> {
             dropped: now,
             tries: HashMap::new(),
             due: BinaryHeap::new(),
-            opened_before: fleet.opened(),
+            before: (0, 0),
             given_up: 0,
             look: now,
             round: Round::default(),
@@ -92,7 +94,7 @@ impl<'a> Storm<'a> {
         self.drop_all();
         let patience = self.options.common.connect_timeout + self.options.retry.longest() + GRACE;
         let (mut settled, mut progress) = (0, clock::now());
-        while self.came() + self.given_up < self.round.dropped && !interrupt::is_asked() {
+        while !interrupt::is_asked() {
             self.take_failures();
             self.connect_due()?;
             self.look();
@@ -100,7 +102,9 @@ impl<'a> Storm<'a> {
             let is_waiting = self.due.peek().is_some_and(|Reverse((due, _))| *due > now);
             if self.came() + self.round.attempts_failed != settled || is_waiting {
                 (settled, progress) = (self.came() + self.round.attempts_failed, now);
-            } else if now > progress.after(patience) {
+            }
+            let is_over = self.came() + self.given_up >= self.round.dropped;
+            if now > progress.after(if is_over { STEADY } else { patience }) {
                 break;
             }
             clock::sleep_until(now.after(TURN));
@@ -112,8 +116,11 @@ impl<'a> Storm<'a> {
         Ok(self.round)
     }
 
+    /// Connections that have come again and not gone again.
     fn came(&self) -> u32 {
-        self.fleet.opened() - self.opened_before
+        // In this order: what is lost was opened before.
+        let lost = self.board.lost_again.load(Ordering::Acquire) - self.before.1;
+        (self.fleet.opened() - self.before.0).saturating_sub(lost)
     }
 
     /// Drops them, and plans the first attempt of each.
@@ -123,6 +130,9 @@ impl<'a> Storm<'a> {
         let doomed: HashMap<u32, Remote> =
             fleet.remotes().into_iter().filter(|(number, _)| board.dropped.has(*number)).collect();
         board.round.store(self.number, Ordering::Release);
+        // What was lost since the last round has not come again in it, and does now if it is among these.
+        lock(&board.failed).clear();
+        self.before = (fleet.opened(), board.lost_again.load(Ordering::Acquire));
         self.dropped = clock::now();
         for remote in doomed.values() {
             match self.options.close.how() {
