@@ -18,6 +18,7 @@ use crate::measure::opening::{Openings, Timed};
 use crate::model::{Evidence, Load, Opening, Report};
 use crate::pace::{Pace, wait_for};
 use crate::report;
+use crate::threshold::Nanos;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -132,7 +133,7 @@ pub(super) fn judge(report: &mut Report, options: &HealthOptions) {
     let share = p99(report, "open").map_or(Duration::ZERO, |open| Duration::from_nanos(open / 10));
     let limit = options.lag_max.unwrap_or_else(|| LAG_MIN.max(share));
     let exceeded = lag > limit;
-    let (value, most) = (format!("{lag:?}"), format!("{limit:?}"));
+    let [value, most] = [lag, limit].map(|time| Nanos(time.as_nanos() as f64).to_string());
     if exceeded {
         let sign = format!("schedule lag, p99 is {value}, allowed are {most}");
         if options.allow_limited {
