@@ -24,6 +24,7 @@ use crate::args::{FanoutOptions, KindChoice, Way};
 use crate::clock;
 use crate::failure::Failure;
 use crate::fleet::Fleet;
+use crate::interrupt;
 use crate::load::phases;
 use crate::measure::health::Strain;
 use crate::measure::neighbours;
@@ -44,6 +45,8 @@ use wsring::{ConnectOptions, ConnectionId, Kind, Time};
 
 /// Where everything that is random begins.
 const SEED: u64 = 1;
+/// How long deliveries are waited for after a run that was ended before its time.
+const CUT_DRAIN: Duration = Duration::from_millis(500);
 /// What a server may put around a message.
 const WRAPPING_BYTES: usize = 4096;
 
@@ -54,6 +57,16 @@ struct Times {
     start: Time,
     end: Time,
     drained: Time,
+}
+
+impl Times {
+    /// Ends the run before its time; the last deliveries have a moment to come.
+    fn cut(&mut self, at: Time) {
+        self.begin = self.begin.min(at);
+        self.start = self.start.min(at);
+        self.end = self.end.min(at);
+        self.drained = self.drained.min(at.after(CUT_DRAIN));
+    }
 }
 
 /// Runs the workload.
@@ -78,12 +91,13 @@ fn together(options: &FanoutOptions, target: Option<HttpTarget>) -> Result<Repor
     let fleet = start(options, options.subscribers, options.size)?;
     let opening = open(&fleet, &audience)?;
     let speakers = if options.publish == Way::Ws { open_speakers(options, &fleet)? } else { Vec::new() };
-    let times = times(options, origin)?;
+    let mut times = times(options, origin)?;
     let campaign = Arc::new(campaign(options, Stamps::new(options.size, run), &times));
     publish(options, &campaign, target, speakers, &fleet);
-    let watched = watch::watch(options, &fleet, &campaign, &audience.desk, &times, opening, None)?;
+    let watched = watch::watch(options, &fleet, &campaign, &audience.desk, &mut times, opening, None)?;
     let over = clock::now();
     describe(&mut report, options, &campaign);
+    report.end_early(watched.ended_early);
     fill(&mut report, options, &times, &campaign, watched.tally, &watched.strain);
     fleet.account(opening, &mut report)?;
     note_phases(&mut report, &times, opening, over);
@@ -171,11 +185,16 @@ fn open_speakers(options: &FanoutOptions, fleet: &Fleet<'_>) -> Result<Vec<Conne
     let deadline = Instant::now() + options.common.connect_timeout;
     wait_for(deadline, || {
         let speakers = lock(&speakers);
-        speakers.failure.is_some() || speakers.open.len() == options.publishers as usize
+        interrupt::is_asked()
+            || speakers.failure.is_some()
+            || speakers.open.len() == options.publishers as usize
     });
     let mut speakers = lock(&speakers);
     if speakers.open.len() == options.publishers as usize {
         return Ok(std::mem::take(&mut speakers.open));
+    }
+    if interrupt::is_asked() {
+        return Ok(Vec::new());
     }
     let cause = speakers.failure.take().unwrap_or_else(|| "no answer in time".into());
     Err(Failure::Open { url: url.clone(), cause })
@@ -189,6 +208,9 @@ fn publish(
     speakers: Vec<ConnectionId>,
     fleet: &Fleet<'_>,
 ) {
+    if interrupt::is_asked() {
+        return;
+    }
     if options.publish == Way::Ws {
         let campaign = Arc::clone(campaign);
         return fleet.client().drive(0, move || Megaphone { campaign, speakers, next: 0 });
@@ -230,7 +252,7 @@ fn fill(
     mut tally: Tally,
     strain: &Strain,
 ) {
-    let seconds = times.end.since(times.start).as_secs_f64();
+    let seconds = times.end.since(times.start).as_secs_f64().max(1e-9);
     let uncertainty = report.clocks.iter().map(|clock| clock.uncertainty_ns).max();
     report.latencies = tally.latencies(uncertainty);
     let (sent, answered) = (tally.messages as f64 / seconds, tally.deliveries as f64 / seconds);
@@ -259,7 +281,7 @@ fn fill(
         }
     }
     judge_negative(report, &tally, uncertainty.unwrap_or_default());
-    if tally.messages == 0 || tally.deliveries == 0 {
+    if (tally.messages == 0 || tally.deliveries == 0) && !interrupt::is_asked() {
         report.not_met("nothing was published in the window that came to anybody".into());
     }
     report.judge_health(options.health.allow_limited);

@@ -8,6 +8,7 @@
 use super::apart::Offsets;
 use super::stamp::Stamps;
 use crate::clock;
+use crate::interrupt;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -112,7 +113,8 @@ impl Campaign {
         for number in (publisher..self.count).step_by(self.publishers as usize) {
             let body = self.body(number);
             clock::sleep_until(self.due(number));
-            if self.is_over.load(Ordering::Relaxed) {
+            // A sleeper that is interrupted wakes up before its time.
+            if self.is_over.load(Ordering::Relaxed) || interrupt::is_asked() {
                 return;
             }
             let at = clock::now();

@@ -32,6 +32,8 @@ pub(crate) struct Tally {
     start: Time,
     end: Time,
     origin: Time,
+    /// When the window has ended before its time: what is due later is not waited for.
+    cut: Option<Time>,
     interval: Duration,
     /// Deliveries that a message is to have.
     expected: u64,
@@ -97,6 +99,7 @@ impl Tally {
             start,
             end,
             origin,
+            cut: None,
             interval,
             expected,
             coming: BTreeMap::new(),
@@ -144,6 +147,7 @@ impl Tally {
 
     /// The window ends before its time.
     pub(crate) fn cut(&mut self, at: Time) {
+        self.cut = Some(at);
         self.start = self.start.min(at);
         self.end = self.end.min(at);
         let pieces = self.end.since(self.start).as_nanos().div_ceil(self.interval.as_nanos());
@@ -159,7 +163,8 @@ impl Tally {
     fn close(&mut self, number: u32, campaign: &Campaign) {
         let mut times = self.coming.remove(&number).unwrap_or_default();
         let (Some(actual), due) = (self.published.remove(&number), campaign.due(number)) else { return };
-        if due < campaign.start || due >= campaign.end {
+        let is_beyond = self.cut.is_some_and(|cut| campaign.here(due) >= cut);
+        if due < campaign.start || due >= campaign.end || is_beyond {
             return;
         }
         times.sort_unstable();

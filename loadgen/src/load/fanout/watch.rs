@@ -9,12 +9,14 @@ use crate::args::FanoutOptions;
 use crate::clock;
 use crate::failure::Failure;
 use crate::fleet::Fleet;
+use crate::interrupt;
 use crate::measure::health::{Strain, Vitals};
 use crate::model::Opening;
 use crate::pace::wait_for;
 use crate::report::{Moment, Progress};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::thread;
 use std::time::{Duration, Instant};
 use wsring::Time;
 
@@ -28,6 +30,8 @@ pub(super) const GRACE: Duration = Duration::from_secs(10);
 pub(super) struct Watched {
     pub(super) tally: Tally,
     pub(super) strain: Strain,
+    /// Why it was ended before its time as the trial of a search.
+    pub(super) ended_early: Option<String>,
     /// Why the end of what was published is not known.
     pub(super) cut_off: Option<Failure>,
 }
@@ -38,7 +42,7 @@ pub(super) fn watch(
     fleet: &Fleet<'_>,
     campaign: &Campaign,
     desk: &Desk,
-    times: &Times,
+    times: &mut Times,
     opening: Opening,
     others: Option<Correspondence>,
 ) -> Result<Watched, Failure> {
@@ -46,16 +50,27 @@ pub(super) fn watch(
     let mut progress = Progress::new(options.common.output.no_progress);
     let mut edges = Edges::default();
     let mut shown = Time(0);
+    let (mut ended_early, mut is_cut) = (None, false);
     loop {
-        clock::sleep_until(clock::now().after(LOOK));
+        thread::sleep(LOOK);
         let now = clock::now();
+        if !is_cut {
+            ended_early = fleet.is_hopeless(campaign.failed(), None);
+            is_cut = ended_early.is_some() || interrupt::is_asked();
+            if is_cut {
+                times.cut(now);
+                tally.cut(now);
+                campaign.is_over.store(true, Ordering::Relaxed);
+            }
+        }
         edges.look(now, times, fleet);
         take(&mut tally, desk, campaign);
         if now.since(shown) >= SHOWN_APART {
             shown = now;
             progress.show(&moment(times, now, fleet, campaign));
         }
-        let is_done = campaign.done() >= u64::from(campaign.count) && tally.is_complete();
+        let is_published = is_cut || campaign.done() >= u64::from(campaign.count);
+        let is_done = is_published && tally.is_complete();
         let is_cut_off = others.as_ref().is_some_and(Correspondence::is_broken);
         if now >= times.drained || is_cut_off || (now >= times.end && is_done && edges.are_both()) {
             break;
@@ -75,7 +90,7 @@ pub(super) fn watch(
     take(&mut tally, desk, campaign);
     tally.finish(campaign);
     let strain = edges.strain();
-    if all_told { Ok(Watched { tally, strain, cut_off }) } else { Err(Failure::Stuck) }
+    if all_told { Ok(Watched { tally, strain, ended_early, cut_off }) } else { Err(Failure::Stuck) }
 }
 
 /// The generator's state at both ends of the measured time.

@@ -26,6 +26,7 @@ use crate::args::{FanoutOptions, Way};
 use crate::clock;
 use crate::failure::Failure;
 use crate::fleet::Fleet;
+use crate::interrupt;
 use crate::measure::health::Strain;
 use crate::measure::neighbours;
 use crate::model::{ClockOffset, Opening, Rates, Report};
@@ -35,6 +36,7 @@ use ask::{Asker, READY_MAX};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Instant;
 use tell::Teller;
 use wire::{Run, Schedule};
@@ -53,7 +55,7 @@ pub(super) fn subscribe(options: &FanoutOptions, address: &str) -> Result<Report
     let offsets = Arc::new(Mutex::new(offsets));
     let campaign = Arc::new(elsewhere(&run, schedule, (!is_same).then(|| Arc::clone(&offsets))));
     let end = campaign.here(campaign.end);
-    let times = Times {
+    let mut times = Times {
         origin,
         begin: campaign.here(campaign.begin),
         start: campaign.here(campaign.start),
@@ -61,7 +63,8 @@ pub(super) fn subscribe(options: &FanoutOptions, address: &str) -> Result<Report
         drained: end.after(options.phases.drain_timeout),
     };
     let others = asker.go_on(Arc::clone(&campaign), Arc::clone(&offsets));
-    let watched = watch::watch(options, &fleet, &campaign, &audience.desk, &times, opening, Some(others))?;
+    let watched =
+        watch::watch(options, &fleet, &campaign, &audience.desk, &mut times, opening, Some(others))?;
     let over = clock::now();
     report.campaign = Some(name(run.campaign));
     report.clocks = vec![offset(&report, &run, is_same, &lock(&offsets))];
@@ -143,12 +146,12 @@ pub(super) fn publish(
     let opened = speakers.len() as u64;
     let opening = Opening::new(opened, opened, seconds);
     await_audience(&teller, options)?;
-    let times = super::times(options, origin)?;
+    let mut times = super::times(options, origin)?;
     let campaign = Arc::new(super::campaign(options, Stamps::new(options.size, campaign), &times));
     let [begin, start, end] = [times.begin, times.start, times.end].map(|time| time.0);
     teller.begin(Schedule { begin, start, end, count: campaign.count });
     super::publish(options, &campaign, target, speakers, &fleet);
-    let (tally, strain, left) = watch_publishing(options, &fleet, &campaign, &teller, &times);
+    let (tally, strain, left) = watch_publishing(options, &fleet, &campaign, &teller, &mut times);
     let over = clock::now();
     let gone = (options.processes as usize).saturating_sub(left);
     teller.end(options.phases.drain_timeout + 2 * GRACE);
@@ -171,8 +174,8 @@ fn await_audience(teller: &Teller, options: &FanoutOptions) -> Result<(), Failur
         Some(seconds) => clock::until(clock::at_unix(seconds)).saturating_sub(options.phases.settle),
         None => READY_MAX,
     };
-    if wait_for(Instant::now() + patience, || teller.audience().1 >= wanted) {
-        return Ok(());
+    if wait_for(Instant::now() + patience, || teller.audience().1 >= wanted || interrupt::is_asked()) {
+        return if interrupt::is_asked() { Err(Failure::Interrupted) } else { Ok(()) };
     }
     let (connected, ready) = teller.audience();
     let cause = format!(
@@ -187,20 +190,24 @@ fn watch_publishing(
     fleet: &Fleet<'_>,
     campaign: &Campaign,
     teller: &Teller,
-    times: &Times,
+    times: &mut Times,
 ) -> (Tally, Strain, usize) {
     let mut tally = Tally::new(times, campaign, options.phases.interval, 0);
     let mut progress = Progress::new(options.common.output.no_progress);
     let mut edges = Edges::default();
     let (mut shown, mut left) = (Time(0), 0);
     loop {
-        clock::sleep_until(clock::now().after(LOOK));
+        thread::sleep(LOOK);
         let now = clock::now();
+        if interrupt::is_asked() && !campaign.is_over.swap(true, Ordering::Relaxed) {
+            times.cut(now);
+            tally.cut(now);
+        }
         edges.look(now, times, fleet);
         if now < times.end {
             left = teller.audience().0;
         }
-        let is_done = campaign.done() >= u64::from(campaign.count);
+        let is_done = interrupt::is_asked() || campaign.done() >= u64::from(campaign.count);
         let published = campaign.take_published();
         teller.published(&published, campaign.failures());
         tally.take(Vec::new(), published, campaign);
@@ -225,7 +232,7 @@ fn fill_publisher(
     tally: &Tally,
     strain: &Strain,
 ) {
-    let sent = tally.messages as f64 / times.end.since(times.start).as_secs_f64();
+    let sent = tally.messages as f64 / times.end.since(times.start).as_secs_f64().max(1e-9);
     let bytes_sent = sent * campaign.stamps.size() as f64;
     report.rates = Rates { offered: Some(campaign.message_rate), sent, bytes_sent, ..Rates::default() };
     report.latencies = vec![tally.lag()];
@@ -237,7 +244,7 @@ fn fill_publisher(
     if failed > 0 {
         report.not_met(format!("{failed} messages could not be published"));
     }
-    if tally.messages == 0 {
+    if tally.messages == 0 && !interrupt::is_asked() {
         report.not_met("nothing was published in the window".into());
     }
     report.judge_health(options.health.allow_limited);
