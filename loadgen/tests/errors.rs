@@ -284,3 +284,19 @@ fn an_interrupted_run_ends() {
     interrupt(&child);
     assert_eq!(child.wait().expect("it ends").code(), Some(130));
 }
+
+/// Processes of a fan-out that wait for each other.
+#[test]
+fn an_interrupted_wait_ends() {
+    let (_running, at) = server();
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
+    let mut publishing = Command::new(env!("CARGO_BIN_EXE_wsload"));
+    let line = format!("fanout ws://{at}/echo --clock-listen {free} --processes 2");
+    publishing.args(line.split_whitespace()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut publishing = publishing.spawn().expect("wsload runs");
+    let line = format!("fanout ws://{at}/echo --clock {free} --subscribers 2 --no-progress");
+    let (code, said) = interrupted(&line, Duration::from_millis(1500));
+    assert_eq!((code, &*said), (Some(1), "wsload: interrupted before there was anything to report\n"));
+    interrupt(&publishing);
+    assert_eq!(publishing.wait().expect("it ends").code(), Some(1));
+}

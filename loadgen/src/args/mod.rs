@@ -48,9 +48,12 @@ use clap::{Parser, Subcommand};
 
 /// A load generator for WebSocket servers, on io_uring.
 ///
-/// Exit codes: 0 everything was answered, 1 the run failed to start, 2 a mistake on the command line,
-/// 3 a requirement was not met: connections or messages were lost or came back wrong, or a threshold was
-/// exceeded, 4 the run is invalid, because the generator and not the server was the limit.
+/// Exit codes:
+///   0  everything was answered, and right
+///   1  the run failed to start
+///   2  a mistake on the command line
+///   3  connections or messages were lost or came back wrong, or a threshold was not kept
+///   4  the run is invalid: the generator and not the server was the limit
 #[derive(Debug, Parser)]
 #[command(name = "wsload", version, verbatim_doc_comment)]
 pub(crate) struct Arguments {

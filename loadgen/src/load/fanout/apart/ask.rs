@@ -4,9 +4,10 @@ use super::offset::{Offsets, Probe};
 use super::wire::{self, Published, Reading, Run, Schedule, machine};
 use crate::clock;
 use crate::failure::Failure;
+use crate::interrupt;
 use crate::load::fanout::publish::{Campaign, lock};
 use serde::Deserialize;
-use std::io::{BufReader, ErrorKind, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -30,6 +31,8 @@ const ANCHORS_APART_MAX: Duration = Duration::from_secs(10);
 const TRY_AGAIN: Duration = Duration::from_millis(200);
 /// How long an answer may take.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
+/// How often it is looked, while others are waited for, whether that is still wanted.
+const LOOK: Duration = Duration::from_millis(100);
 /// How long it may take until all are ready.
 pub(super) const READY_MAX: Duration = Duration::from_secs(600);
 
@@ -81,18 +84,37 @@ impl Asker {
     /// Says that all subscribers are there, and waits for the others; then asks how the clocks stand to each other.
     ///
     /// # Errors
-    /// The publishing process has gone, or has not waited.
+    /// The publishing process has gone, or has not waited; or a signal came meanwhile.
     pub(crate) fn ready(&mut self) -> Result<(Schedule, Offsets), Failure> {
         // Asking the time first tells whether this can be, before anybody waits for it.
         let mut offsets = Offsets::default();
         self.burst(&mut offsets)?;
-        let patience = |asker: &Self, timeout| asker.to.set_read_timeout(Some(timeout));
-        patience(self, READY_MAX + ANSWER_MAX).map_err(|cause| self.failure(cause.to_string()))?;
-        let schedule = self.ask(wire::READY)?;
-        patience(self, ANSWER_MAX).map_err(|cause| self.failure(cause.to_string()))?;
+        say(&mut self.to, wire::READY).map_err(|cause| self.failure(cause))?;
+        self.await_answer(READY_MAX + ANSWER_MAX)?;
+        let schedule = wire::answer(&mut self.from).map_err(|cause| self.failure(cause))?;
         offsets.begin();
         self.burst(&mut offsets)?;
         Ok((schedule, offsets))
+    }
+
+    /// Waits until something has come, for so long at most.
+    fn await_answer(&mut self, patience: Duration) -> Result<(), Failure> {
+        let deadline = Instant::now() + patience;
+        let read_timeout = |asker: &Self, timeout| {
+            let set = asker.to.set_read_timeout(Some(timeout));
+            set.map_err(|cause| asker.failure(cause.to_string()))
+        };
+        read_timeout(self, LOOK)?;
+        while let Err(cause) = self.from.fill_buf() {
+            if interrupt::is_asked() {
+                return Err(Failure::Interrupted);
+            }
+            let is_patient = matches!(cause.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted);
+            if !is_patient || Instant::now() >= deadline {
+                return Err(self.failure(cause.to_string()));
+            }
+        }
+        read_timeout(self, ANSWER_MAX)
     }
 
     /// Goes on asking, for the campaign, in a thread of its own.
