@@ -47,6 +47,13 @@ impl Remote {
         self.command(Command::HangUp { socket: self.id.socket, how });
     }
 
+    /// Has the connection's shard go through a turn, in which its [drivers](crate::Driver) are called: they learn
+    /// that way, and without waiting for it, of what the caller has left for them in shared memory. Costs no more
+    /// where several ask for it at once, and does so too when the connection has ended.
+    pub fn wake(&self) {
+        self.command(Command::Wake);
+    }
+
     fn send(&self, kind: Kind, payload: Bytes) {
         self.command(Command::Send { socket: self.id.socket, kind, payload });
     }

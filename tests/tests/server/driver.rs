@@ -186,3 +186,44 @@ impl Driver for Reaches {
         Again::Never
     }
 }
+
+/// Tells of each turn.
+struct Watches(Sender<()>);
+
+impl Driver for Watches {
+    fn turn(&mut self, _: &mut Turn<'_>) -> Again {
+        let _ = self.0.send(());
+        Again::NextTurn
+    }
+}
+
+#[test]
+fn another_thread_brings_a_turn_about() {
+    let server = serve_echo(settings());
+    let client = Client::start(settings()).unwrap();
+    let options = ConnectOptions::new(&server.url("/")).unwrap().shard(0);
+    let (told, opened) = channel();
+    client.connect(&options, Waits(told)).unwrap();
+    let remote = opened.recv_timeout(PATIENCE).expect("it opens");
+    let (told, turns) = channel();
+    client.drive(0, move || Watches(told));
+    turns.recv_timeout(PATIENCE).expect("it is called at once");
+    // What has come by the opening has been had by then.
+    while turns.recv_timeout(Duration::from_millis(100)).is_ok() {}
+    for _ in 0..3 {
+        remote.wake();
+        turns.recv_timeout(PATIENCE).expect("it is called");
+    }
+    client.stop(Drain::default()).unwrap();
+}
+
+/// Gives the way to reach it.
+struct Waits(Sender<wsring::Remote>);
+
+impl Handler for Waits {
+    fn open(&mut self, conn: &mut Conn<'_>) {
+        let _ = self.0.send(conn.remote());
+    }
+
+    fn message(&mut self, _: &mut Conn<'_>, _: Message<'_>) {}
+}

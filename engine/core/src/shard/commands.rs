@@ -48,6 +48,8 @@ impl<I: Io> Shard<I> {
             Command::Read { socket, on } => self.set_reading(socket, on),
             Command::Connect { connect, opening } => self.connect(connect, opening),
             Command::Drive(make) => self.drivers.add(make),
+            // The turn in which it is read has a call of the drivers in it.
+            Command::Wake => {}
             Command::AcceptResume => self.resume_accept(),
             Command::Drain(drain) => self.begin_drain(drain),
         }

@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Connect { connect: Connect, opening: Box<Opening> },
     /// Make a driver and call it in every turn.
     Drive(Box<dyn FnOnce() -> Box<dyn Driver> + Send>),
+    /// Nothing but a turn.
+    Wake,
     /// There is room again in some table.
     AcceptResume,
     /// End everything in order.
