@@ -63,24 +63,10 @@ pub(crate) struct Needs {
 }
 
 impl<'a> Fleet<'a> {
-    /// Starts the engine. `queue_bytes` is what one connection may have to send at once, and
-    /// `message_bytes` what it may get in one message.
-    ///
-    /// # Errors
-    /// The caller's fault: the target or a setting. The environment's: no ring.
-    pub(crate) fn start(
-        common: &'a Common,
-        connections: u32,
-        message_bytes: usize,
-        queue_bytes: usize,
-    ) -> Result<Self, Failure> {
-        Self::start_with(common, Needs { connections, message_bytes, queue_bytes, ..Needs::default() })
-    }
-
     /// Starts the engine.
     ///
     /// # Errors
-    /// As [`start`](Self::start).
+    /// The caller's fault: the target or a setting. The environment's: no ring.
     pub(crate) fn start_with(common: &'a Common, needs: Needs) -> Result<Self, Failure> {
         let target = Target::new(common, u64::from(needs.connections) + needs.ports_more)?;
         let client = Client::start(settings(common, &needs)).map_err(|error| match error {

@@ -54,7 +54,7 @@ const TABLE: [(&str, &str, i32); 62] = [
     ("echo ws://ECHO/echo --bearer {nobody}", "placeholder {nobody}; there are {n}", 2),
     ("echo ws://ECHO/echo --pid 4194305", "no such process", 2),
     ("echo ws://ECHO/echo --slow 2", "\"2\" is no share", 2),
-    ("fanout ws://ECHO/echo --size 1", "--size is 1; a message needs", 2),
+    ("fanout ws://ECHO/echo --size 1", "--size 1 is too short: a message needs", 2),
     ("fanout ws://ECHO/echo --publish http", "--publish http needs --publish-url", 2),
     ("fanout ws://ECHO/echo --publish http --publish-url https://x/", "needs http://HOST:PORT/PATH", 2),
     ("fanout ws://ECHO/echo --publish-text x", "has no {payload} in it", 2),

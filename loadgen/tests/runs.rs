@@ -7,9 +7,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 use support::{report, wsload};
-use wsring::{
-    CloseCode, Conn, DeflateOptions, Handler, Kind, Message, Response, Running, Server, Settings, Topic,
-};
+use wsring::{CloseCode, Conn, DeflateOptions, Handler, Message, Running, Server, Settings};
 
 /// Checks the exit code and that some texts are in the output, however wide its columns are.
 fn check(line: &str, code: i32, texts: &[&str]) {
@@ -233,61 +231,4 @@ fn the_json_report_holds_what_the_text_says() {
     let nowhere = Path::new("/nonexistent/report.json");
     let line = format!("idle ws://{at}/echo --connections 1 --hold 0 --json {}", nowhere.display());
     check(&line, 1, &["cannot write the report to /nonexistent/report.json"]);
-}
-
-/// A server that sends everything to everybody, by WebSocket and by POST.
-fn broadcaster() -> (Running, SocketAddr) {
-    let server = Server::new().listen("127.0.0.1:0");
-    let server = server.settings(Settings { shards: Some(1), ..Settings::default() });
-    let (by_socket, by_post) = (server.topic("all").expect("a name"), server.topic("all").expect("a name"));
-    let running = server
-        .websocket("/all", move |upgrade| upgrade.accept(Everybody(by_socket.clone())))
-        .http("POST", "/all", move |request| {
-            by_post.publish(Kind::Text, request.body());
-            Response::text(200, "published")
-        })
-        .start()
-        .expect("the server starts");
-    let address = running.addresses()[0];
-    (running, address)
-}
-
-/// Subscribes, and publishes what it is sent.
-struct Everybody(Topic);
-
-impl Handler for Everybody {
-    fn open(&mut self, conn: &mut Conn<'_>) {
-        conn.subscribe(&self.0);
-    }
-
-    fn message(&mut self, conn: &mut Conn<'_>, message: Message<'_>) {
-        conn.publish(&self.0, message.kind(), message.payload());
-    }
-}
-
-#[test]
-fn what_is_published_reaches_everybody() {
-    let (_running, at) = broadcaster();
-    let common = format!(
-        "fanout ws://{at}/all --subscribers 20 --shards 2 --message-rate 40 --settle 0 --warm-up 100ms \
-         --duration 500ms --allow-limited --no-progress"
-    );
-    let post = format!("--publish http --publish-url http://{at}/all --publishers 2");
-    for options in ["", "--size 2KiB --publishers 3 --kind binary", &post] {
-        let (report, text) = report(&format!("{common} {options}"), 0);
-        assert_eq!(report["counts"]["sent"], 20, "{text}");
-        assert_eq!(report["counts"]["missed"], 0, "{text}");
-        let counts: Vec<(&str, u64)> = report["latencies"]
-            .as_array()
-            .expect("there are latencies")
-            .iter()
-            .map(|each| (each["name"].as_str().unwrap_or_default(), each["count"].as_u64().unwrap_or(0)))
-            .collect();
-        let of_each = [("delivery", 400), ("first", 20), ("median", 20), ("last", 20)];
-        assert_eq!(counts, [of_each.as_slice(), &[("schedule_lag", 20)], &of_each].concat(), "{text}");
-    }
-    // A command that publishes nothing.
-    let (report, text) =
-        report(&format!("{common} --publish command --publish-command true --drain-timeout 1s"), 3);
-    assert!(report["counts"]["missed"].as_u64() > Some(0) && report["counts"]["answered"] == 0, "{text}");
 }

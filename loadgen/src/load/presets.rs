@@ -4,6 +4,10 @@
 //! these; their way of measuring is not taken over: echoes are verified, masks are random, and no two messages are
 //! alike. `docs/wsload.md` says where each comes from.
 
+mod fanout;
+
+pub(crate) use fanout::{FanoutPreset, Publishing};
+
 use crate::args::KindChoice;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
@@ -83,9 +87,14 @@ impl Preset {
 
     /// Accepts their names, and shows what each is.
     pub(crate) fn parser() -> PossibleValuesParser {
-        let value = |preset: &Self| PossibleValue::new(preset.name).help(preset.to_string());
-        PRESETS.iter().map(value).collect::<Vec<_>>().into()
+        names(PRESETS.iter().map(|preset| (preset.name, preset.to_string())))
     }
+}
+
+/// Accepts names, and shows what each stands for.
+fn names(all: impl Iterator<Item = (&'static str, String)>) -> PossibleValuesParser {
+    let value = |(name, help)| PossibleValue::new(name).help(help);
+    all.map(value).collect::<Vec<_>>().into()
 }
 
 impl std::fmt::Display for Preset {

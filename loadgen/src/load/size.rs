@@ -25,6 +25,8 @@ pub(crate) enum SizeChoice {
     Lognormal(usize, f64),
     /// `zipf:64-65536`: lengths from one to the other whose share falls as one over the length.
     Zipf(usize, usize),
+    /// These, in ascending order, each as likely as any other: of a preset.
+    Given(&'static [usize]),
 }
 
 /// Lengths to draw from.
@@ -78,6 +80,9 @@ impl Display for SizeChoice {
             Self::Uniform(least, most) => write!(f, "uniform:{least}-{most}"),
             Self::Lognormal(median, deviation) => write!(f, "lognormal:{median},{deviation}"),
             Self::Zipf(least, most) => write!(f, "zipf:{least}-{most}"),
+            Self::Given(all) => {
+                write!(f, "{} to {}", all.first().unwrap_or(&0), all.last().unwrap_or(&0))
+            }
         }
     }
 }
@@ -92,8 +97,13 @@ impl Sizes {
             }
             SizeChoice::Lognormal(median, deviation) => *median as f64 * (deviation * normal(share)).exp(),
             SizeChoice::Zipf(least, most) => *least as f64 * (*most as f64 / *least as f64).powf(share),
+            SizeChoice::Given(all) => all[(share * all.len() as f64) as usize] as f64,
         };
-        let count = if let SizeChoice::Fixed(_) = choice { 1 } else { QUANTILES };
+        let count = match choice {
+            SizeChoice::Fixed(_) => 1,
+            SizeChoice::Given(all) => all.len(),
+            _ => QUANTILES,
+        };
         let quantiles = (0..count).map(|index| at((index as f64 + 0.5) / count as f64) as usize).collect();
         Self { quantiles }
     }
@@ -110,6 +120,11 @@ impl Sizes {
             [only] => *only,
             all => all[(random >> 52) as usize % all.len()],
         }
+    }
+
+    /// The average.
+    pub(crate) fn mean(&self) -> f64 {
+        self.quantiles.iter().sum::<usize>() as f64 / self.quantiles.len().max(1) as f64
     }
 
     /// The longest of them.

@@ -33,6 +33,16 @@ impl Plan {
         Self { share: Spread(options.slow), rate: options.slow_rate as u64, receive_buffer_bytes }
     }
 
+    /// Whether there are any.
+    pub(crate) fn has_any(&self) -> bool {
+        self.share != Spread::default()
+    }
+
+    /// How many of the first so many connections are.
+    pub(crate) fn up_to(&self, connections: u32) -> u32 {
+        self.share.up_to(connections)
+    }
+
     /// Whether the connection with this number is one: they are spread evenly.
     pub(crate) fn is_slow(&self, number: u32) -> bool {
         self.share.has(number)
@@ -129,10 +139,15 @@ impl Fates {
     }
 
     fn look_for_gap(&self, payload: &[u8]) {
-        let notice = self.gap_notice.as_bytes();
-        if !notice.is_empty() && payload.windows(notice.len()).any(|window| window == notice) {
+        if self.is_gap_notice(payload) {
             self.lock().gap_notices += 1;
         }
+    }
+
+    /// Whether a message says that others were missed.
+    pub(crate) fn is_gap_notice(&self, payload: &[u8]) -> bool {
+        let notice = self.gap_notice.as_bytes();
+        !notice.is_empty() && payload.windows(notice.len()).any(|window| window == notice)
     }
 
     /// Writes down what became of them so far.
@@ -168,7 +183,7 @@ impl Fates {
         }
         report.sections.push(section);
         report.counts.insert("slow_ended".into(), ended);
-        report.counts.insert("gap_notices".into(), counts.gap_notices);
+        *report.counts.entry("gap_notices".into()).or_default() += counts.gap_notices;
         report.latencies.extend((ended > 0).then(|| Latency::of("eviction", &counts.lasted)));
     }
 

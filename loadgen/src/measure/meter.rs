@@ -18,7 +18,13 @@ pub(crate) fn histogram() -> Histogram<u64> {
 /// Adds to a histogram of [`histogram`]'s kind.
 #[inline]
 pub(crate) fn record(histogram: &mut Histogram<u64>, time: Duration) {
-    let recorded = histogram.record((time.as_nanos() as u64).max(1));
+    record_many(histogram, time, 1);
+}
+
+/// As [`record`], so many times.
+#[inline]
+pub(crate) fn record_many(histogram: &mut Histogram<u64>, time: Duration, count: u64) {
+    let recorded = histogram.record_n((time.as_nanos() as u64).max(1), count);
     debug_assert!(recorded.is_ok(), "a histogram that grows takes any value");
 }
 

@@ -146,13 +146,15 @@ fn latency_row(latency: &Latency) -> Vec<String> {
 fn messages(report: &Report) -> Block {
     let rates = &report.rates;
     let per_second = |value: f64| format!("{} per second", number(value));
+    // What a fan-out publishes is answered to nobody.
+    let answered = if report.workload == "fanout" { "delivered" } else { "answered" };
     let mut facts = Vec::new();
     if let Some(offered) = rates.offered {
         facts.push(fact("offered", per_second(offered)));
     }
     if rates.sent + rates.answered > 0.0 {
         facts.push(fact("sent", per_second(rates.sent)));
-        facts.push(fact("answered", per_second(rates.answered)));
+        facts.push(fact(answered, per_second(rates.answered)));
     }
     if rates.bytes_sent + rates.bytes_received > 0.0 {
         let (out, back) = (words::bytes(rates.bytes_sent), words::bytes(rates.bytes_received));
@@ -162,7 +164,8 @@ fn messages(report: &Report) -> Block {
     let first = ["sent", "answered"];
     let rest = report.counts.keys().map(String::as_str).filter(|name| !first.contains(name));
     let counts = first.into_iter().chain(rest).filter(|name| report.count(name) > 0);
-    let counts = counts.map(|name| format!("{} {}", grouped(report.count(name)), spaced(name)));
+    let word = |name: &str| spaced(if name == "answered" { answered } else { name });
+    let counts = counts.map(|name| format!("{} {}", grouped(report.count(name)), word(name)));
     let counts = counts.collect::<Vec<_>>().join(", ");
     if !counts.is_empty() {
         facts.push(fact("counts", counts));

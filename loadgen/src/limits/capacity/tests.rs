@@ -211,7 +211,7 @@ fn each_load_is_put_on_by_its_workload() {
         let options = options(&format!("--slo p99<10ms {of} ws://127.0.0.1:1/ {more}"));
         let found = trials::command(&options, 1234).ok().map(|command| match command {
             Command::Echo(_) => "echo",
-            Command::Fanout(options) if options.subscribers == 1234 => "fanout",
+            Command::Fanout(options) if options.subscribers() == 1234 => "fanout",
             Command::Churn(options) if options.common.rate == 1234 => "churn",
             other => panic!("{other:?}"),
         });

@@ -1,4 +1,4 @@
-//! Publishing by POST: HTTP/1.1 of a few lines, on one connection for each publisher.
+//! Publishing by POST: where to, what is sent, and what is answered.
 
 use super::publish::Campaign;
 use crate::failure::Failure;
@@ -43,10 +43,13 @@ impl HttpTarget {
         Ok(Self { host: host.to_owned(), address, path: path.to_owned(), headers: headers.to_vec() })
     }
 
-    fn request(&self, body: &str) -> String {
+    /// With a body.
+    fn request(&self, body: &[u8]) -> Vec<u8> {
         let headers: String = self.headers.iter().map(|header| format!("{header}\r\n")).collect();
         let (path, host, length) = (&self.path, &self.host, body.len());
-        format!("POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n{headers}\r\n{body}")
+        let head =
+            format!("POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n{headers}\r\n");
+        [head.as_bytes(), body].concat()
     }
 
     fn connect(&self) -> io::Result<BufReader<TcpStream>> {
@@ -61,13 +64,13 @@ impl HttpTarget {
 pub(crate) fn post(campaign: &Campaign, target: &HttpTarget, publisher: u32) {
     let mut kept: Option<BufReader<TcpStream>> = None;
     campaign.walk(publisher, |body| {
-        let request = target.request(&body);
+        let request = target.request(body);
         let answered = match kept.take() {
             Some(stream) => Ok(stream),
             None => target.connect(),
         }
         .and_then(|mut stream| {
-            stream.get_mut().write_all(request.as_bytes())?;
+            stream.get_mut().write_all(&request)?;
             let (status, keeps) = answer(&mut stream)?;
             kept = keeps.then_some(stream);
             Ok(status)
@@ -134,7 +137,7 @@ mod tests {
         let target = HttpTarget::new("http://localhost/topics/a", &["X: 1".into()]).expect("it is one");
         assert_eq!(target.address, "localhost:80");
         let request = "POST /topics/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nX: 1\r\n\r\nhi";
-        assert_eq!(target.request("hi"), request);
+        assert_eq!(target.request(b"hi"), request.as_bytes());
         assert_eq!(HttpTarget::new("http://localhost:81", &[]).expect("it is one").address, "localhost:81");
         for (url, header) in
             [("https://a/", "X: 1"), ("http:///b", "X: 1"), ("http://a/ b", "X: 1"), ("http://a/", "X")]

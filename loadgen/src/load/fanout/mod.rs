@@ -1,11 +1,14 @@
-//! The workload `fanout`: one publishes, many get it.
+//! The workload `fanout`: one publishes, many get it; or all do.
 //!
 //! ```text
-//!   subscriber   what each subscriber has got; a shard's lane has the times at which each message came
-//!   publish      by WebSocket, POST (http) or command, by a schedule
+//!   publish      by WebSocket, on the subscribers' own connections, by POST (http) or command, by a schedule
+//!   rounds       the subscribers send to each other, and again when all have got everything
+//!   subscriber   what each subscriber has got (history); a shard's lane has the times at which each message came
+//!   seating      which subscribers there are, and where
 //!   stamp        what is published, and how it is known in what arrives
-//!   tally        first, median and last delivery of each message, reach, lag
-//!   watch        looks on until everything has come
+//!   plan         the one or the other
+//!   tally        first, median and last delivery of each message (deliveries), reach, lag, in a window
+//!   watch        looks on until it is over;  result: what of that stands in the report
 //!   apart        publisher and subscribers are processes of their own, on hosts of their own
 //! ```
 //!
@@ -13,35 +16,43 @@
 //! would be counted and not be made a zero. Between two machines (`apart`), the clocks' offset has an uncertainty.
 
 mod apart;
+mod deliveries;
+mod history;
 mod http;
+mod plan;
 mod publish;
+mod result;
+mod rounds;
+mod seating;
 mod stamp;
 mod subscriber;
 mod tally;
 mod watch;
+mod window;
 
+use super::phases;
+use super::slow::{self, Fates};
 use crate::args::{FanoutOptions, KindChoice, Way};
 use crate::clock;
 use crate::failure::Failure;
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, Needs};
 use crate::interrupt;
-use crate::load::phases;
-use crate::measure::health::Strain;
-use crate::measure::neighbours;
-use crate::model::{Arrivals, Load, Model, Opening, Rates, Report};
-use crate::pace::wait_for;
+use crate::model::{Opening, Report};
 use crate::report;
-use crate::threshold::Nanos;
 use http::HttpTarget;
-use publish::{Campaign, Log, Megaphone, Speaker, Speakers, lock};
-use stamp::{STAMP_BYTES, Stamps};
-use std::sync::atomic::AtomicBool;
+use plan::Load;
+use publish::{Campaign, Log, Megaphone, Wording};
+use rounds::{Members, PartDriver, Place, Rounds, Shape};
+use seating::Seating;
+use stamp::{FOUND_BYTES, Stamps};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
-use subscriber::{Audience, Desk, Subscriber};
-use tally::Tally;
-use wsring::{ConnectOptions, ConnectionId, Kind, Time};
+use std::time::Duration;
+use subscriber::{Audience, Desk, Shared, Subscriber};
+use window::Window;
+use wsring::{ConnectionId, Kind, Time};
 
 /// Where everything that is random begins.
 const SEED: u64 = 1;
@@ -49,13 +60,14 @@ const SEED: u64 = 1;
 const CUT_DRAIN: Duration = Duration::from_millis(500);
 /// What a server may put around a message.
 const WRAPPING_BYTES: usize = 4096;
+/// What a frame takes beside its payload (RFC 6455 section 5.2).
+const HEADER_BYTES: usize = 14;
 
-/// The times of a run, by the clock here.
+/// The times of a run.
+#[derive(Clone, Copy)]
 struct Times {
-    origin: Time,
     begin: Time,
-    start: Time,
-    end: Time,
+    window: Window,
     drained: Time,
 }
 
@@ -63,8 +75,7 @@ impl Times {
     /// Ends the run before its time; the last deliveries have a moment to come.
     fn cut(&mut self, at: Time) {
         self.begin = self.begin.min(at);
-        self.start = self.start.min(at);
-        self.end = self.end.min(at);
+        self.window.cut(at);
         self.drained = self.drained.min(at.after(CUT_DRAIN));
     }
 }
@@ -74,32 +85,50 @@ impl Times {
 /// # Errors
 /// As [`Fleet::open_with`], and the caller's fault: what cannot be published.
 pub(crate) fn run(options: &FanoutOptions) -> Result<Report, Failure> {
-    let target = check(options)?;
+    let origin = clock::now();
+    let number = run_number(origin);
+    let stamps = Stamps::new(&options.size(), number, Shape::numbers(healthy(options), options.round()));
+    let target = check(options, &stamps)?;
     match (options.clock_listen, &options.clock) {
         (Some(address), _) => apart::publish(options, address, target),
         (_, Some(address)) => apart::subscribe(options, address),
-        _ => together(options, target),
+        _ => together(options, origin, &Arc::new(stamps), target),
     }
 }
 
 /// Publishers and subscribers in this process.
-fn together(options: &FanoutOptions, target: Option<HttpTarget>) -> Result<Report, Failure> {
+fn together(
+    options: &FanoutOptions,
+    origin: Time,
+    stamps: &Arc<Stamps>,
+    target: Option<HttpTarget>,
+) -> Result<Report, Failure> {
     let mut report = report::start("fanout", &options.common.url, SEED);
-    let origin = clock::now();
-    let run = run_number(origin);
-    let audience = audience(options, Stamps::new(options.size, run), options.publishers);
-    let fleet = start(options, options.subscribers, options.size)?;
+    let publishers = if options.publish() == Way::Members { healthy(options) } else { options.publishers };
+    // In rounds it is the rounds that know what has come.
+    let publishers = if options.message_rate().is_some() { publishers } else { 1 };
+    let audience = audience(options, stamps, publishers);
+    let fleet = Fleet::start_with(&options.common, needs(options, options.subscribers(), stamps))?;
     let opening = open(&fleet, &audience)?;
-    let speakers = if options.publish == Way::Ws { open_speakers(options, &fleet)? } else { Vec::new() };
-    let mut times = times(options, origin)?;
-    let campaign = Arc::new(campaign(options, Stamps::new(options.size, run), &times));
-    publish(options, &campaign, target, speakers, &fleet);
-    let watched = watch::watch(options, &fleet, &campaign, &audience.desk, &mut times, opening, None)?;
+    let seating = Seating::of(&fleet, &audience.slow);
+    let speakers = publish::open_speakers(options, &fleet)?;
+    let mut times = times(options, origin, &seating)?;
+    let load = load(options, stamps, &times, &seating)?;
+    match &load {
+        Load::Rounds(rounds) => play(rounds, &fleet, &seating, &audience.desk),
+        Load::Schedule(campaign) => {
+            audience.publishers.store(campaign.publishers, Ordering::Relaxed);
+            publish(options, campaign, target, &speakers.open, &fleet, &seating);
+        }
+    }
+    let watched = watch::watch(options, &fleet, &load, &audience.desk, &mut times, &seating, None)?;
     let over = clock::now();
-    describe(&mut report, options, &campaign);
+    result::describe(&mut report, options, &load);
     report.end_early(watched.ended_early);
-    fill(&mut report, options, &times, &campaign, watched.tally, &watched.strain);
+    result::fill(&mut report, options, &times, &load, watched.tally, &watched.strain);
+    result::slow(&mut report, &audience);
     fleet.account(opening, &mut report)?;
+    result::publishers(&mut report, options, &speakers.agreed);
     note_phases(&mut report, &times, opening, over);
     Ok(report)
 }
@@ -107,16 +136,6 @@ fn together(options: &FanoutOptions, target: Option<HttpTarget>) -> Result<Repor
 /// A number that no other run has, as far as time and process tell.
 fn run_number(origin: Time) -> u32 {
     (origin.0 >> 10) as u32 ^ std::process::id()
-}
-
-fn audience(options: &FanoutOptions, stamps: Stamps, publishers: u32) -> Arc<Audience> {
-    Arc::new(Audience { stamps, subscribe: options.subscribe(), publishers, desk: Desk::default() })
-}
-
-/// Starts the engine for so many connections and messages of that size.
-fn start(options: &FanoutOptions, connections: u32, size: usize) -> Result<Fleet<'_>, Failure> {
-    let bytes = size + WRAPPING_BYTES;
-    Fleet::start(&options.common, connections, bytes, bytes)
 }
 
 /// Opens the subscribers.
@@ -128,76 +147,159 @@ fn open(fleet: &Fleet<'_>, audience: &Arc<Audience>) -> Result<Opening, Failure>
 }
 
 /// What can be seen to be wrong before anything is opened; where POSTs go.
-fn check(options: &FanoutOptions) -> Result<Option<HttpTarget>, Failure> {
+fn check(options: &FanoutOptions, stamps: &Stamps) -> Result<Option<HttpTarget>, Failure> {
     options.phases.check()?;
     let usage = |text: String| Err(Failure::Usage(text));
-    if options.size < STAMP_BYTES {
+    let (text, way) = (options.publish_text(), options.publish());
+    if !text.contains("{payload}") {
+        return usage(format!("--publish-text {text:?} has no {{payload}} in it"));
+    }
+    let is_plain = Wording::new(&text).is_plain();
+    match options.message_rate() {
+        None => {
+            let members = healthy(options);
+            Shape::new(members.max(1), options.round(), stamps).map_err(Failure::Usage)?;
+            if members == 0 {
+                return usage("--slow 1 leaves no member that sends".into());
+            }
+        }
+        Some(_) if (options.rounds.senders, options.rounds.burst) != (None, None) => {
+            return usage(
+                "--senders and --burst are about rounds: --publish members without --message-rate".into(),
+            );
+        }
+        Some(_) => {}
+    }
+    if !stamps.can_be_found() && (options.message_rate().is_some() || !is_plain) {
         return usage(format!(
-            "--size is {}; a message needs {STAMP_BYTES} bytes to be known by",
-            options.size
+            "--size {} is too short: a message needs {FOUND_BYTES} bytes to be known by, but where it is sent as it is \
+             in rounds",
+            options.size()
         ));
     }
-    if !options.publish_text().contains("{payload}") {
-        return usage(format!("--publish-text {:?} has no {{payload}} in it", options.publish_text));
-    }
-    match (options.publish, &options.publish_url) {
+    match (way, &options.publish_url) {
         (Way::Http, None) => usage("--publish http needs --publish-url http://HOST:PORT/PATH".into()),
         (Way::Http, Some(url)) => HttpTarget::new(url, &options.publish_header).map(Some),
+        (Way::Members, _) if options.clock_listen.is_some() => {
+            usage("--clock-listen has no subscribers here that --publish members could send by".into())
+        }
+        (Way::Members, Some(_)) => usage(
+            "--publish members sends on the subscribers' connections, and needs no --publish-url".into(),
+        ),
         _ => Ok(None),
     }
 }
 
-fn times(options: &FanoutOptions, origin: Time) -> Result<Times, Failure> {
-    let begin = options.phases.begin()?;
-    let start = begin.after(options.phases.warm_up);
-    let end = start.after(options.phases.duration(None));
-    Ok(Times { origin, begin, start, end, drained: end.after(options.phases.drain_timeout) })
+/// Subscribers that are asked for and do not read slowly.
+fn healthy(options: &FanoutOptions) -> u32 {
+    let slow = slow::Plan::of(&options.slow);
+    options.subscribers() - slow.up_to(options.subscribers())
 }
 
-fn campaign(options: &FanoutOptions, stamps: Stamps, times: &Times) -> Campaign {
-    let seconds = times.end.since(times.begin).as_secs_f64();
+fn audience(options: &FanoutOptions, stamps: &Arc<Stamps>, publishers: u32) -> Arc<Audience> {
+    Arc::new(Audience {
+        stamps: Arc::clone(stamps),
+        subscribe: options.subscribe(),
+        publishers: AtomicU32::new(publishers),
+        desk: Desk::default(),
+        slow: slow::Plan::of(&options.slow),
+        fates: Arc::new(Fates::new(&options.slow)),
+    })
+}
+
+/// What the engine has to be ready for.
+fn needs(options: &FanoutOptions, connections: u32, stamps: &Stamps) -> Needs {
+    let message = stamps.longest() + Wording::new(&options.publish_text()).bytes();
+    let (_, burst) = options.round();
+    Needs {
+        connections,
+        ports_more: if options.publish() == Way::Ws { u64::from(options.publishers) } else { 0 },
+        message_bytes: message + WRAPPING_BYTES,
+        queue_bytes: (message + HEADER_BYTES).saturating_mul(burst as usize).saturating_add(WRAPPING_BYTES),
+        slow: slow::Plan::of(&options.slow),
+        ..Needs::default()
+    }
+}
+
+fn times(options: &FanoutOptions, origin: Time, seating: &Seating) -> Result<Times, Failure> {
+    let begin = options.phases.begin()?;
+    let start = begin.after(options.phases.warm_up);
+    let end = start.after(options.duration());
+    let (senders, burst) = options.round();
+    let senders = senders.unwrap_or(u32::MAX).min(seating.members());
+    let round = u64::from(senders) * u64::from(burst);
+    let round = options.message_rate().is_none().then_some(round);
+    let interval = options.phases.interval.min(options.duration());
+    let window = Window { origin, start, end, interval, round };
+    Ok(Times { begin, window, drained: end.after(options.phases.drain_timeout) })
+}
+
+fn kind(options: &FanoutOptions) -> Kind {
+    if options.kind() == KindChoice::Binary { Kind::Binary } else { Kind::Text }
+}
+
+/// Rounds, or a schedule.
+fn load(
+    options: &FanoutOptions,
+    stamps: &Arc<Stamps>,
+    times: &Times,
+    seating: &Seating,
+) -> Result<Load, Failure> {
+    let Some(rate) = options.message_rate() else {
+        return Ok(Load::Rounds(Arc::new(rounds(options, stamps, times, seating)?)));
+    };
+    let is_by_members = options.publish() == Way::Members;
+    let publishers = if is_by_members { seating.members() } else { options.publishers };
+    Ok(Load::Schedule(Arc::new(campaign(options, stamps, times, rate, publishers))))
+}
+
+fn campaign(
+    options: &FanoutOptions,
+    stamps: &Arc<Stamps>,
+    times: &Times,
+    message_rate: f64,
+    publishers: u32,
+) -> Campaign {
+    let seconds = times.window.end.since(times.begin).as_secs_f64();
     Campaign {
-        stamps,
-        text: options.publish_text(),
-        kind: if options.kind == KindChoice::Binary { Kind::Binary } else { Kind::Text },
+        stamps: Arc::clone(stamps),
+        wording: Wording::new(&options.publish_text()),
+        kind: kind(options),
         begin: times.begin,
-        start: times.start,
-        end: times.end,
-        message_rate: options.message_rate,
-        count: (seconds * options.message_rate).ceil() as u32,
-        publishers: options.publishers,
+        start: times.window.start,
+        end: times.window.end,
+        message_rate,
+        count: (seconds * message_rate).ceil() as u64,
+        publishers,
         log: Mutex::new(Log::default()),
         is_over: AtomicBool::new(false),
         offsets: None,
     }
 }
 
-/// Opens the connections that are published by.
-fn open_speakers(options: &FanoutOptions, fleet: &Fleet<'_>) -> Result<Vec<ConnectionId>, Failure> {
-    let url = options.publish_url.as_ref().unwrap_or(&options.common.url);
-    let connect = ConnectOptions::new(url).map_err(|error| Failure::Usage(error.to_string()))?;
-    let address = connect.resolve()?;
-    let connect = connect.to(address).shard(0);
-    let speakers = Arc::new(Mutex::new(Speakers::default()));
-    for _ in 0..options.publishers {
-        fleet.client().connect(&connect, Speaker(Arc::clone(&speakers)))?;
-    }
-    let deadline = Instant::now() + options.common.connect_timeout;
-    wait_for(deadline, || {
-        let speakers = lock(&speakers);
-        interrupt::is_asked()
-            || speakers.failure.is_some()
-            || speakers.open.len() == options.publishers as usize
-    });
-    let mut speakers = lock(&speakers);
-    if speakers.open.len() == options.publishers as usize {
-        return Ok(std::mem::take(&mut speakers.open));
-    }
-    if interrupt::is_asked() {
-        return Ok(Vec::new());
-    }
-    let cause = speakers.failure.take().unwrap_or_else(|| "no answer in time".into());
-    Err(Failure::Open { url: url.clone(), cause })
+fn rounds(
+    options: &FanoutOptions,
+    stamps: &Arc<Stamps>,
+    times: &Times,
+    seating: &Seating,
+) -> Result<Rounds, Failure> {
+    Ok(Rounds {
+        stamps: Arc::clone(stamps),
+        wording: Wording::new(&options.publish_text()),
+        kind: kind(options),
+        shape: Shape::new(seating.members(), options.round(), stamps).map_err(Failure::Usage)?,
+        begin: times.begin,
+        window: times.window,
+        end: AtomicU64::new(times.window.end.0),
+        drained: AtomicU64::new(times.drained.0),
+        timeout: options.rounds.round_timeout,
+        homes: seating.homes.clone(),
+        home_of: seating.home_of.clone(),
+        members: Members::new(seating.members()),
+        ready: AtomicU32::new(0),
+        stage: rounds::Stage::default(),
+        began: AtomicU64::new(0),
+    })
 }
 
 /// Begins to publish.
@@ -205,116 +307,65 @@ fn publish(
     options: &FanoutOptions,
     campaign: &Arc<Campaign>,
     target: Option<HttpTarget>,
-    speakers: Vec<ConnectionId>,
+    speakers: &[ConnectionId],
     fleet: &Fleet<'_>,
+    seating: &Seating,
 ) {
     if interrupt::is_asked() {
         return;
     }
-    if options.publish == Way::Ws {
-        let campaign = Arc::clone(campaign);
-        return fleet.client().drive(0, move || Megaphone { campaign, speakers, next: 0 });
-    }
-    for publisher in 0..options.publishers {
-        let (campaign, target) = (Arc::clone(campaign), target.clone());
-        let command = options.publish_command.clone().unwrap_or_default();
-        // They end with the schedule, or with the process: a publisher that hangs holds up nothing.
-        thread::spawn(move || match target {
-            Some(target) => http::post(&campaign, &target, publisher),
-            None => publish::run(&campaign, &command, publisher),
-        });
-    }
-}
-
-fn describe(report: &mut Report, options: &FanoutOptions, campaign: &Campaign) {
-    let way = match (options.publish, &options.clock) {
-        (_, Some(_)) => "published by another process",
-        (Way::Ws, _) => "published by WebSocket",
-        (Way::Http, _) => "published by POST",
-        (Way::Command, _) => "published by a command",
-    };
-    let is_publisher = options.clock_listen.is_some();
-    report.load = Load {
-        model: Model::Open { rate: campaign.message_rate, arrivals: Arrivals::Fixed },
-        connections: u64::from(if is_publisher { options.publishers } else { options.subscribers }),
-        kind: options.kind.name().to_owned(),
-        size: format!("{} B, {way},", campaign.stamps.size()),
-        preset: None,
-    };
-}
-
-/// What came of it, and whether that was as it should be.
-fn fill(
-    report: &mut Report,
-    options: &FanoutOptions,
-    times: &Times,
-    campaign: &Campaign,
-    mut tally: Tally,
-    strain: &Strain,
-) {
-    let seconds = times.end.since(times.start).as_secs_f64().max(1e-9);
-    let uncertainty = report.clocks.iter().map(|clock| clock.uncertainty_ns).max();
-    report.latencies = tally.latencies(uncertainty);
-    let (sent, answered) = (tally.messages as f64 / seconds, tally.deliveries as f64 / seconds);
-    let size = campaign.stamps.size() as f64;
-    let (bytes_sent, bytes_received) = (sent * size, answered * size);
-    report.rates = Rates { offered: Some(campaign.message_rate), sent, answered, bytes_sent, bytes_received };
-    report.series = tally.series();
-    report.sections.push(tally.section());
-    report.health = strain.judge(&tally.meter, tally.messages, options.health.lag_max);
-    neighbours::judge(&mut report.health, &options.common.url, strain.usage);
-    let (found, failed) = (&tally.counts, campaign.failed());
-    let counts = [
-        ("sent", tally.messages, ""),
-        ("answered", found.delivered, ""),
-        ("refused", failed, "messages could not be published"),
-        ("missed", tally.missed(), "deliveries did not come"),
-        ("duplicate", found.duplicate, "deliveries came twice"),
-        ("out_of_order", found.out_of_order, "deliveries came out of order"),
-        ("corrupt", found.corrupt, "deliveries were not what was published"),
-        ("other_messages", found.other, ""),
-    ];
-    for (name, count, fault) in counts {
-        report.counts.insert(name.to_owned(), count);
-        if count > 0 && !fault.is_empty() {
-            report.not_met(format!("{count} {fault}"));
+    match options.publish() {
+        Way::Ws => {
+            let (campaign, speakers) = (Arc::clone(campaign), (0..).zip(speakers.to_vec()).collect());
+            fleet.client().drive(0, move || Megaphone::new(campaign, speakers));
+        }
+        Way::Members => {
+            for (shard, place) in seating.busy() {
+                let (campaign, place) = (Arc::clone(campaign), place.clone());
+                fleet.client().drive(shard, move || Megaphone::new(campaign, speaking(&place)));
+            }
+        }
+        Way::Http | Way::Command => {
+            for publisher in 0..options.publishers {
+                let (campaign, target) = (Arc::clone(campaign), target.clone());
+                let command = options.publish_command.clone().unwrap_or_default();
+                // They end with the schedule, or with the process: a publisher that hangs holds up nothing.
+                thread::spawn(move || match target {
+                    Some(target) => http::post(&campaign, &target, publisher),
+                    None => publish::run(&campaign, &command, publisher),
+                });
+            }
         }
     }
-    judge_negative(report, &tally, uncertainty.unwrap_or_default());
-    if (tally.messages == 0 || tally.deliveries == 0) && !interrupt::is_asked() {
-        report.not_met("nothing was published in the window that came to anybody".into());
-    }
-    report.judge_health(options.health.allow_limited);
-    let failures = campaign.failures();
-    report.warnings.extend(failures.into_iter().map(|(text, count)| format!("{count} times: {text}")));
 }
 
-/// Deliveries before their publish: as far as clocks are uncertain they have to be expected, and no further.
-fn judge_negative(report: &mut Report, tally: &Tally, uncertainty: u64) {
-    let (count, earliest) = (tally.negative(), tally.earliest());
-    report.counts.insert(String::from("negative_samples"), count);
-    let by = Nanos(earliest as f64);
-    if earliest > uncertainty {
-        report.not_met(format!(
-            "{count} deliveries came before they were published, by up to {by}: clocks differ"
-        ));
-    } else if count > 0 {
-        report.warnings.push(format!(
-            "{count} deliveries came before they were published, by up to {by}: less than the clocks are uncertain \
-             by; no latency has them in it, so that its lower percentiles are too high"
-        ));
+/// The members of a place and their names, on the shard's thread.
+fn speaking(place: &Place) -> Vec<(u32, ConnectionId)> {
+    let lane = Shared::here();
+    let lane = lane.borrow();
+    let names: BTreeMap<u32, ConnectionId> = lane.seats.iter().map(|seat| (seat.number, seat.id)).collect();
+    let speaker = |(number, position): &(u32, u32)| Some((*position, *names.get(number)?));
+    place.members.iter().filter_map(speaker).collect()
+}
+
+/// Begins the rounds.
+fn play(rounds: &Arc<Rounds>, fleet: &Fleet<'_>, seating: &Seating, desk: &Desk) {
+    for (shard, place) in seating.busy() {
+        let (rounds, desk, place) = (Arc::clone(rounds), Arc::clone(desk), place.clone());
+        fleet.client().drive(shard, move || PartDriver::new(rounds, desk, &place));
     }
 }
 
 fn note_phases(report: &mut Report, times: &Times, opening: Opening, over: Time) {
-    let connected = times.origin.after(Duration::from_secs_f64(opening.seconds));
+    let Window { origin, start, end, .. } = times.window;
+    let connected = origin.after(Duration::from_secs_f64(opening.seconds));
     let edges = [
-        ("connect", times.origin, connected),
+        ("connect", origin, connected),
         ("settle", connected, times.begin),
-        ("warm_up", times.begin, times.start),
-        ("measure", times.start, times.end),
-        ("drain", times.end, over),
+        ("warm_up", times.begin, start),
+        ("measure", start, end),
+        ("drain", end, over),
         ("close", over, clock::now()),
     ];
-    phases::note(report, times.origin, &edges);
+    phases::note(report, origin, &edges);
 }

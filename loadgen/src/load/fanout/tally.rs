@@ -3,46 +3,42 @@
 //! For each message that was due in the window: its first, median and last delivery, and how many it had. All of it
 //! is known twice: from the time at which the schedule wanted it published, which is what its readers wait for, and
 //! from the time at which it was. Where another machine publishes, both are times of its clock, and a message is added
-//! once it is settled when that was here.
+//! once it is settled when that was here. In rounds both are the same, and only some messages come here; the others
+//! are counted where they arrive.
 
-use super::Times;
-use super::publish::Campaign;
-use super::subscriber::{FanCounts, Told};
-use crate::measure::meter::{Meter, histogram, record};
+use super::deliveries::{Deliveries, count};
+use super::publish::Published;
+use super::subscriber::{FanCounts, Farewell, Runs, Told};
+use super::window::{Publisher, Window};
+use crate::measure::meter::{Meter, histogram, record, record_many};
 use crate::model::{Interval, Latency, Section, encode, percentile};
 use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
-use std::time::Duration;
 use wsring::Time;
 
-/// Deliveries from one of the two times on.
-struct Spread {
-    all: Histogram<u64>,
-    first: Histogram<u64>,
-    median: Histogram<u64>,
-    last: Histogram<u64>,
-    /// Deliveries before it: the clocks differ, or the publisher's had gone on.
-    negative: u64,
-    /// By how many nanoseconds the earliest of them.
-    earliest: u64,
+/// A piece of the window.
+struct Piece {
+    sent: u64,
+    delivered: u64,
+    delivery: Histogram<u64>,
 }
 
 /// Adds up.
 pub(crate) struct Tally {
-    start: Time,
-    end: Time,
-    origin: Time,
-    /// When the window has ended before its time: what is due later is not waited for.
+    window: Window,
+    /// When it has ended before its time: what is due later is not waited for.
     cut: Option<Time>,
-    interval: Duration,
+    publisher: Publisher,
     /// Deliveries that a message is to have.
     expected: u64,
-    coming: BTreeMap<u32, Vec<Time>>,
-    published: BTreeMap<u32, Time>,
-    intended: Spread,
-    actual: Spread,
-    /// Deliveries in the window, and the lag of the schedule.
+    coming: BTreeMap<u64, Runs>,
+    published: BTreeMap<u64, Published>,
+    intended: Deliveries,
+    actual: Deliveries,
+    /// Deliveries in the window, the lag of the schedule, and how long shards took for what arrived together.
     pub(crate) meter: Meter,
+    /// How long rounds took.
+    pub(crate) rounds: Histogram<u64>,
     pub(crate) counts: FanCounts,
     /// Shards that have nothing more to say.
     pub(crate) ended: usize,
@@ -51,93 +47,80 @@ pub(crate) struct Tally {
     pub(crate) deliveries: u64,
     fewest: Option<u64>,
     complete: u64,
-    pieces: Vec<(u64, u64, Histogram<u64>)>,
-}
-
-impl Spread {
-    fn new() -> Self {
-        let [all, first, median, last] = std::array::from_fn(|_| histogram());
-        Self { all, first, median, last, negative: 0, earliest: 0 }
-    }
-
-    /// Adds a message by its deliveries in ascending order.
-    fn add(&mut self, from: Time, times: &[Time]) {
-        let take = |to: &mut Histogram<u64>, time: Time| {
-            if time >= from {
-                record(to, time.since(from));
-            }
-            u64::from(time < from)
-        };
-        let earliest = times.first().map_or(0, |time| from.since(*time).as_nanos() as u64);
-        self.earliest = self.earliest.max(earliest);
-        self.negative += times.iter().map(|time| take(&mut self.all, *time)).sum::<u64>();
-        for (to, time) in [
-            (&mut self.first, times.first()),
-            (&mut self.median, times.get((times.len().max(1) - 1) / 2)),
-            (&mut self.last, times.last()),
-        ] {
-            time.map(|time| take(to, *time));
-        }
-    }
-
-    fn latencies(&self) -> [Latency; 4] {
-        let of =
-            [("delivery", &self.all), ("first", &self.first), ("median", &self.median), ("last", &self.last)];
-        of.map(|(name, histogram)| Latency::of(name, histogram))
-    }
+    pieces: Vec<Piece>,
 }
 
 impl Tally {
-    /// Of messages that are due in the measured time, each to be delivered so often. How many intervals that has is
-    /// for the publisher's clock to say: by another it is a hair longer or shorter.
-    pub(super) fn new(times: &Times, campaign: &Campaign, interval: Duration, expected: u64) -> Self {
-        let Times { origin, start, end, .. } = *times;
-        let window = campaign.end.since(campaign.start);
-        let interval = interval.min(window);
-        let pieces = window.as_nanos().div_ceil(interval.as_nanos()) as usize;
+    /// Of messages that are due in the window, each to be delivered so often. How many intervals that has is for the
+    /// publisher's clock to say: by another it is a hair longer or shorter.
+    pub(crate) fn new(window: Window, publisher: Publisher, expected: u64) -> Self {
+        let measured = publisher.end.since(publisher.start);
+        let window = Window { interval: window.interval.min(measured), ..window };
+        let pieces = measured.as_nanos().div_ceil(window.interval.as_nanos());
+        let piece = |_| Piece { sent: 0, delivered: 0, delivery: histogram() };
         Self {
-            start,
-            end,
-            origin,
+            window,
             cut: None,
-            interval,
+            publisher,
             expected,
             coming: BTreeMap::new(),
             published: BTreeMap::new(),
-            intended: Spread::new(),
-            actual: Spread::new(),
+            intended: Deliveries::new(),
+            actual: Deliveries::new(),
             meter: Meter::new(),
+            rounds: histogram(),
             counts: FanCounts::default(),
             ended: 0,
             messages: 0,
             deliveries: 0,
             fewest: None,
             complete: 0,
-            pieces: (0..pieces).map(|_| (0, 0, histogram())).collect(),
+            pieces: (0..pieces).map(piece).collect(),
         }
     }
 
     /// Takes what shards have told, and what was published since the last time.
-    pub(crate) fn take(&mut self, told: Vec<Told>, published: Vec<(u32, Time)>, campaign: &Campaign) {
+    pub(crate) fn take(&mut self, told: Vec<Told>, published: Vec<Published>) {
         for told in told {
             match told {
-                Told::Deliveries(number, times) => self.coming.entry(number).or_default().extend(times),
-                Told::End(counts) => {
-                    self.ended += 1;
-                    self.counts.add(&counts);
-                }
+                Told::Deliveries(number, runs) => self.coming.entry(number).or_default().extend(runs),
+                Told::Published(published) => drop(self.published.insert(published.number, published)),
+                Told::Piece(index, sent, delivered) => self.add_to_piece(index, sent, delivered),
+                Told::End(farewell) => self.end(&farewell),
             }
         }
-        self.published.extend(published);
-        let is_whole = |(number, at): &(&u32, &Time)| {
-            self.has_all(**number) && campaign.is_settled(**at) && campaign.is_settled(campaign.due(**number))
+        self.published.extend(published.into_iter().map(|published| (published.number, published)));
+        // All shards are beyond a round when the second one after it has begun.
+        let latest = self.published.last_key_value().map_or(0, |(number, _)| *number);
+        let is_past = |number: u64| self.window.round.is_some_and(|round| number + 2 * round < latest);
+        let is_over = |published: &Published| {
+            is_past(published.number)
+                || (self.has_all(published.number) && self.publisher.is_settled(published))
         };
-        let whole: Vec<u32> = self.published.iter().filter(is_whole).map(|(number, _)| *number).collect();
-        whole.into_iter().for_each(|number| self.close(number, campaign));
+        let over = self.published.values().filter(|published| is_over(published));
+        let over: Vec<u64> = over.map(|published| published.number).collect();
+        over.into_iter().for_each(|number| self.close(number));
     }
 
-    fn has_all(&self, number: u32) -> bool {
-        self.coming.get(&number).map_or(0, Vec::len) as u64 >= self.expected
+    fn has_all(&self, number: u64) -> bool {
+        self.coming.get(&number).map_or(0, |runs| count(runs)) >= self.expected
+    }
+
+    fn add_to_piece(&mut self, index: usize, sent: u64, delivered: u64) {
+        if let Some(piece) = self.pieces.get_mut(index) {
+            piece.sent += sent;
+            piece.delivered += delivered;
+            self.messages += sent;
+            self.deliveries += delivered;
+        }
+    }
+
+    fn end(&mut self, farewell: &Farewell) {
+        self.ended += 1;
+        self.counts.add(&farewell.counts);
+        for (to, from) in [(&mut self.rounds, &farewell.rounds), (&mut self.meter.turns, &farewell.turns)] {
+            to.add(from).expect("a histogram that grows takes any other");
+        }
     }
 
     /// Whether every message that was published has come to everybody.
@@ -148,57 +131,62 @@ impl Tally {
     /// The window ends before its time.
     pub(crate) fn cut(&mut self, at: Time) {
         self.cut = Some(at);
-        self.start = self.start.min(at);
-        self.end = self.end.min(at);
-        let pieces = self.end.since(self.start).as_nanos().div_ceil(self.interval.as_nanos());
-        self.pieces.truncate(pieces as usize);
+        self.window.cut(at);
+        let measured = self.window.end.since(self.window.start);
+        self.pieces.truncate(measured.as_nanos().div_ceil(self.window.interval.as_nanos()) as usize);
     }
 
     /// Nothing more will come.
-    pub(crate) fn finish(&mut self, campaign: &Campaign) {
-        let left: Vec<u32> = self.published.keys().copied().collect();
-        left.into_iter().for_each(|number| self.close(number, campaign));
+    pub(crate) fn finish(&mut self) {
+        let left: Vec<u64> = self.published.keys().copied().collect();
+        left.into_iter().for_each(|number| self.close(number));
     }
 
-    fn close(&mut self, number: u32, campaign: &Campaign) {
-        let mut times = self.coming.remove(&number).unwrap_or_default();
-        let (Some(actual), due) = (self.published.remove(&number), campaign.due(number)) else { return };
-        let is_beyond = self.cut.is_some_and(|cut| campaign.here(due) >= cut);
-        if due < campaign.start || due >= campaign.end || is_beyond {
+    fn close(&mut self, number: u64) {
+        let mut runs = self.coming.remove(&number).unwrap_or_default();
+        let Some(Published { due, at, .. }) = self.published.remove(&number) else { return };
+        let is_beyond = self.cut.is_some_and(|cut| self.publisher.here(due) >= cut);
+        let piece = self.publisher.piece(due, &self.window).filter(|piece| *piece < self.pieces.len());
+        let Some(piece) = piece.filter(|_| !is_beyond) else { return };
+        runs.sort_unstable();
+        let due_here = self.publisher.here(due);
+        self.intended.add(due_here, &runs);
+        let delivery = &mut self.pieces[piece].delivery;
+        for (time, count) in runs.iter().filter(|(time, _)| *time >= due_here) {
+            record_many(delivery, time.since(due_here), u64::from(*count));
+        }
+        if self.window.round.is_some() {
             return;
         }
-        times.sort_unstable();
-        let due_here = campaign.here(due);
-        self.intended.add(due_here, &times);
-        self.actual.add(campaign.here(actual), &times);
-        record(&mut self.meter.lag, actual.since(due));
-        let reached = times.len() as u64;
-        self.messages += 1;
-        self.deliveries += reached;
+        self.actual.add(self.publisher.here(at), &runs);
+        record(&mut self.meter.lag, at.since(due));
+        let reached = count(&runs);
+        self.add_to_piece(piece, 1, reached);
         self.complete += u64::from(reached >= self.expected);
         self.fewest = Some(self.fewest.map_or(reached, |fewest| fewest.min(reached)));
-        let piece = (due.since(campaign.start).as_nanos() / self.interval.as_nanos()) as usize;
-        if let Some((sent, delivered, histogram)) = self.pieces.get_mut(piece) {
-            *sent += 1;
-            *delivered += reached;
-            let after = times.iter().filter(|time| **time >= due_here);
-            after.for_each(|time| record(histogram, time.since(due_here)));
-        }
     }
 
     /// Deliveries that did not come.
     pub(crate) fn missed(&self) -> u64 {
-        (self.messages * self.expected).saturating_sub(self.deliveries)
+        match self.window.round {
+            Some(_) => self.counts.missed,
+            None => (self.messages * self.expected).saturating_sub(self.deliveries),
+        }
     }
 
     /// Deliveries before their message was published, as far as clocks can tell.
     pub(crate) fn negative(&self) -> u64 {
-        self.actual.negative
+        if self.window.round.is_some() { self.intended.negative } else { self.actual.negative }
     }
 
     /// By how many nanoseconds the earliest of them.
     pub(crate) fn earliest(&self) -> u64 {
-        self.actual.earliest
+        if self.window.round.is_some() { self.intended.earliest } else { self.actual.earliest }
+    }
+
+    /// Messages whose deliveries were timed.
+    pub(crate) fn timed(&self) -> u64 {
+        self.intended.first.len()
     }
 
     /// Deliveries first; from the schedule's time, then from the publishing. They are known to within `uncertainty`.
@@ -207,6 +195,10 @@ impl Tally {
         let uncertainty = uncertainty.filter(|uncertainty| *uncertainty > 0);
         let within = |latency: Latency| Latency { uncertainty, ..latency };
         let mut all = self.intended.latencies().map(within).to_vec();
+        if self.window.round.is_some() {
+            all.push(Latency::of("round", &self.rounds));
+            return all;
+        }
         all.push(self.lag());
         all.extend(self.actual.latencies().map(|latency| within(latency.tagged("from the publish"))));
         all
@@ -230,33 +222,117 @@ impl Tally {
             .fact("least reach of a message", fewest, "%")
     }
 
-    /// The window, piece by piece, by when messages were due.
+    /// The latest piece that is over.
+    pub(crate) fn latest(&self, now: Time) -> Option<Interval> {
+        let over = now.since(self.window.start).as_nanos() / self.window.interval.as_nanos();
+        let index = (over as usize).min(self.pieces.len()).checked_sub(1)?;
+        // Shards hand a piece over within a turn; until all have, the one before it is shown.
+        let index = if self.pieces[index].delivered == 0 { index.checked_sub(1)? } else { index };
+        Some(self.row(index))
+    }
+
+    /// The window, piece by piece: by when messages were due, in rounds by when they were sent and delivered.
     pub(crate) fn series(&self) -> Vec<Interval> {
-        let row = |(index, (sent, delivered, histogram)): (usize, &(u64, u64, Histogram<u64>))| {
-            let from = self.start.after(self.interval * index as u32);
-            let to = from.after(self.interval).min(self.end);
-            Interval {
-                from_s: from.since(self.origin).as_secs_f64(),
-                seconds: to.since(from).as_secs_f64(),
-                sent: *sent,
-                answered: *delivered,
-                p50: percentile(histogram, 50.0),
-                p99: percentile(histogram, 99.0),
-                max: (!histogram.is_empty()).then(|| histogram.max()),
-                histogram: (!histogram.is_empty()).then(|| encode(histogram)),
-                ..Interval::default()
-            }
-        };
-        self.pieces.iter().enumerate().map(row).collect()
+        (0..self.pieces.len()).map(|index| self.row(index)).collect()
+    }
+
+    fn row(&self, index: usize) -> Interval {
+        let Piece { sent, delivered, delivery } = &self.pieces[index];
+        let Window { origin, start, end, interval, .. } = self.window;
+        let from = start.after(interval * index as u32);
+        let to = from.after(interval).min(end);
+        Interval {
+            from_s: from.since(origin).as_secs_f64(),
+            seconds: to.since(from).as_secs_f64(),
+            sent: *sent,
+            answered: *delivered,
+            p50: percentile(delivery, 50.0),
+            p99: percentile(delivery, 99.0),
+            max: (!delivery.is_empty()).then(|| delivery.max()),
+            histogram: (!delivery.is_empty()).then(|| encode(delivery)),
+            ..Interval::default()
+        }
     }
 }
 
-impl FanCounts {
-    fn add(&mut self, other: &Self) {
-        self.delivered += other.delivered;
-        self.duplicate += other.duplicate;
-        self.out_of_order += other.out_of_order;
-        self.corrupt += other.corrupt;
-        self.other += other.other;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn window(round: Option<u64>) -> Window {
+        Window {
+            origin: Time(0),
+            start: Time(100),
+            end: Time(300),
+            interval: Duration::from_nanos(50),
+            round,
+        }
+    }
+
+    fn tally(round: Option<u64>) -> Tally {
+        let window = window(round);
+        let publisher = Publisher { start: window.start, end: window.end, offsets: None };
+        Tally::new(window, publisher, 3)
+    }
+
+    fn published(number: u64, due: u64, at: u64) -> Published {
+        Published { number, due: Time(due), at: Time(at) }
+    }
+
+    #[test]
+    fn messages_of_the_window_are_added_up() {
+        let mut tally = tally(None);
+        let deliveries = |number, times: &[u64]| {
+            Told::Deliveries(number, times.iter().map(|time| (Time(*time), 1)).collect())
+        };
+        // Before the window, whole, from two shards, not whole, and not published.
+        let published = vec![
+            published(0, 99, 99),
+            published(1, 100, 110),
+            published(2, 160, 160),
+            published(3, 250, 251),
+        ];
+        tally.take(vec![deliveries(0, &[101, 102, 103]), deliveries(1, &[150, 120])], published);
+        assert!(!tally.is_complete());
+        tally.take(
+            vec![
+                deliveries(1, &[105]),
+                deliveries(2, &[170; 3]),
+                deliveries(3, &[260]),
+                deliveries(9, &[270]),
+            ],
+            Vec::new(),
+        );
+        tally.finish();
+        assert_eq!((tally.messages, tally.deliveries, tally.missed(), tally.complete), (3, 7, 2, 2));
+        // One was delivered before it was published, as far as these clocks can tell.
+        assert_eq!((tally.negative(), tally.fewest), (1, Some(1)));
+        let sent: Vec<(u64, u64)> = tally.series().iter().map(|row| (row.sent, row.answered)).collect();
+        assert_eq!(sent, [(1, 3), (1, 3), (0, 0), (1, 1)]);
+        let counts: Vec<u64> = tally.latencies(None).iter().map(|latency| latency.count).collect();
+        assert_eq!(counts, [7, 3, 3, 3, 3, 6, 2, 3, 3]);
+    }
+
+    #[test]
+    fn in_rounds_shards_count_what_comes() {
+        let mut tally = tally(Some(2));
+        let told = vec![
+            Told::Published(published(2, 120, 120)),
+            Told::Deliveries(2, vec![(Time(130), 2)]),
+            Told::Piece(0, 4, 11),
+            Told::Piece(7, 100, 100),
+        ];
+        tally.take(told, Vec::new());
+        assert!(!tally.is_complete());
+        assert_eq!(tally.latest(Time(149)), None);
+        assert_eq!(tally.latest(Time(151)).map(|row| row.answered), Some(11));
+        // Nothing more of it comes when there are others.
+        tally.take(vec![Told::Published(published(7, 180, 180))], Vec::new());
+        assert!(tally.published.len() == 1 && tally.timed() == 1);
+        let counts = FanCounts { missed: 1, ..FanCounts::default() };
+        tally.take(vec![Told::End(Box::new(Farewell { counts, ..Farewell::default() }))], Vec::new());
+        tally.finish();
+        assert_eq!((tally.messages, tally.deliveries, tally.missed(), tally.ended), (4, 11, 1, 1));
     }
 }

@@ -144,7 +144,7 @@ impl Asker {
                 }
             }
             // At the end nothing but the last of it is waited for.
-            if asked.elapsed() >= ANCHORS_APART || clock::now() >= campaign.here(campaign.end) {
+            if asked.elapsed() >= ANCHORS_APART || clock::now() >= campaign.publisher().here(campaign.end) {
                 asked = Instant::now();
                 self.learn(campaign)?;
             }
@@ -162,7 +162,7 @@ impl Asker {
         let news: Published = self.ask(wire::PUBLISHED)?;
         let is_all = news.messages.len() < wire::MESSAGES_MAX;
         let messages = news.messages.into_iter().map(|(number, at)| (number, Time(at)));
-        campaign.learn(messages.collect(), news.failures);
+        campaign.learn(messages, news.failures);
         Ok(is_all)
     }
 

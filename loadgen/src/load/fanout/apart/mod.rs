@@ -18,15 +18,17 @@ mod wire;
 pub(crate) use ask::Correspondence;
 pub(crate) use offset::Offsets;
 
-use super::publish::{Campaign, Log, lock};
+use super::publish::{self, Campaign, Log, Wording, lock};
 use super::stamp::Stamps;
+use super::tally::Tally;
 use super::watch::{self, Edges, GRACE, LOOK, SHOWN_APART};
-use super::{HttpTarget, SEED, Tally, Times, describe, fill};
-use crate::args::{FanoutOptions, Way};
+use super::{HttpTarget, Load, SEED, Seating, Times, Window, result};
+use crate::args::FanoutOptions;
 use crate::clock;
 use crate::failure::Failure;
 use crate::fleet::Fleet;
 use crate::interrupt;
+use crate::load::slow;
 use crate::measure::health::Strain;
 use crate::measure::neighbours;
 use crate::model::{ClockOffset, Opening, Rates, Report};
@@ -48,29 +50,29 @@ pub(super) fn subscribe(options: &FanoutOptions, address: &str) -> Result<Report
     let mut report = report::start("fanout", &options.common.url, SEED);
     let origin = clock::now();
     let (run, is_same) = (asker.run.clone(), asker.is_same);
-    let audience = super::audience(options, Stamps::new(run.size, run.campaign), run.publishers);
-    let fleet = super::start(options, options.subscribers, run.size)?;
+    let stamps = Arc::new(run.stamps().ok_or_else(|| Failure::Damaged(format!("size {}", run.size)))?);
+    let audience = super::audience(options, &stamps, run.publishers);
+    let fleet = Fleet::start_with(&options.common, super::needs(options, options.subscribers(), &stamps))?;
     let opening = super::open(&fleet, &audience)?;
+    let seating = Seating::of(&fleet, &audience.slow);
     let (schedule, offsets) = asker.ready()?;
     let offsets = Arc::new(Mutex::new(offsets));
-    let campaign = Arc::new(elsewhere(&run, schedule, (!is_same).then(|| Arc::clone(&offsets))));
-    let end = campaign.here(campaign.end);
-    let mut times = Times {
-        origin,
-        begin: campaign.here(campaign.begin),
-        start: campaign.here(campaign.start),
-        end,
-        drained: end.after(options.phases.drain_timeout),
-    };
+    let there = elsewhere(&run, stamps, schedule, (!is_same).then(|| Arc::clone(&offsets)));
+    let campaign = Arc::new(there);
+    let [begin, start, end] =
+        [campaign.begin, campaign.start, campaign.end].map(|there| campaign.publisher().here(there));
+    let window = Window { origin, start, end, interval: options.phases.interval, round: None };
+    let mut times = Times { begin, window, drained: end.after(options.phases.drain_timeout) };
+    let load = Load::Schedule(Arc::clone(&campaign));
     let others = asker.go_on(Arc::clone(&campaign), Arc::clone(&offsets));
-    let watched =
-        watch::watch(options, &fleet, &campaign, &audience.desk, &mut times, opening, Some(others))?;
+    let watched = watch::watch(options, &fleet, &load, &audience.desk, &mut times, &seating, Some(others))?;
     let over = clock::now();
     report.campaign = Some(name(run.campaign));
     report.clocks = vec![offset(&report, &run, is_same, &lock(&offsets))];
-    describe(&mut report, options, &campaign);
+    result::describe(&mut report, options, &load);
     report.load.kind = run.kind;
-    fill(&mut report, options, &times, &campaign, watched.tally, &watched.strain);
+    result::fill(&mut report, options, &times, &load, watched.tally, &watched.strain);
+    result::slow(&mut report, &audience);
     if let Some(failure) = watched.cut_off {
         report.not_met(format!("not all is known of what was published: {failure}"));
     }
@@ -80,10 +82,15 @@ pub(super) fn subscribe(options: &FanoutOptions, address: &str) -> Result<Report
 }
 
 /// What another process publishes.
-fn elsewhere(run: &Run, schedule: Schedule, offsets: Option<Arc<Mutex<Offsets>>>) -> Campaign {
+fn elsewhere(
+    run: &Run,
+    stamps: Arc<Stamps>,
+    schedule: Schedule,
+    offsets: Option<Arc<Mutex<Offsets>>>,
+) -> Campaign {
     Campaign {
-        stamps: Stamps::new(run.size, run.campaign),
-        text: String::new(),
+        stamps,
+        wording: Wording::new("{payload}"),
         kind: Kind::Text,
         begin: Time(schedule.begin),
         start: Time(schedule.start),
@@ -133,24 +140,27 @@ pub(super) fn publish(
         machine: wire::machine(),
         host: report.environment.host.clone(),
         campaign,
-        kind: options.kind.name().to_owned(),
-        size: options.size,
+        kind: options.kind().name().to_owned(),
+        size: options.size().to_string(),
         publishers: options.publishers,
-        message_rate: options.message_rate,
+        message_rate: options.message_rate().unwrap_or_default(),
     };
+    let stamps = Arc::new(Stamps::new(&options.size(), campaign, 0));
+    let rate = run.message_rate;
     let teller = Teller::listen(address, run)?;
-    let fleet = super::start(options, options.publishers, options.size)?;
-    let speakers =
-        if options.publish == Way::Ws { super::open_speakers(options, &fleet)? } else { Vec::new() };
+    let fleet = Fleet::start_with(&options.common, super::needs(options, options.publishers, &stamps))?;
+    let speakers = publish::open_speakers(options, &fleet)?;
     let seconds = clock::now().since(origin).as_secs_f64();
-    let opened = speakers.len() as u64;
+    let opened = speakers.open.len() as u64;
     let opening = Opening::new(opened, opened, seconds);
     await_audience(&teller, options)?;
-    let mut times = super::times(options, origin)?;
-    let campaign = Arc::new(super::campaign(options, Stamps::new(options.size, campaign), &times));
-    let [begin, start, end] = [times.begin, times.start, times.end].map(|time| time.0);
+    let seating = Seating::of(&fleet, &slow::Plan::default());
+    let mut times = super::times(options, origin, &seating)?;
+    let campaign = Arc::new(super::campaign(options, &stamps, &times, rate, options.publishers));
+    let load = Load::Schedule(Arc::clone(&campaign));
+    let [begin, start, end] = [times.begin, times.window.start, times.window.end].map(|time| time.0);
     teller.begin(Schedule { begin, start, end, count: campaign.count });
-    super::publish(options, &campaign, target, speakers, &fleet);
+    super::publish(options, &campaign, target, &speakers.open, &fleet, &seating);
     let (tally, strain, left) = watch_publishing(options, &fleet, &campaign, &teller, &mut times);
     let over = clock::now();
     let gone = (options.processes as usize).saturating_sub(left);
@@ -159,9 +169,10 @@ pub(super) fn publish(
         let of = options.processes;
         report.warnings.push(format!("{gone} of {of} subscribing processes had gone before the end"));
     }
-    describe(&mut report, options, &campaign);
+    result::describe(&mut report, options, &load);
     fill_publisher(&mut report, options, &times, &campaign, &tally, &strain);
     fleet.account(opening, &mut report)?;
+    result::publishers(&mut report, options, &speakers.agreed);
     super::note_phases(&mut report, &times, opening, over);
     Ok(report)
 }
@@ -188,11 +199,12 @@ fn await_audience(teller: &Teller, options: &FanoutOptions) -> Result<(), Failur
 fn watch_publishing(
     options: &FanoutOptions,
     fleet: &Fleet<'_>,
-    campaign: &Campaign,
+    campaign: &Arc<Campaign>,
     teller: &Teller,
     times: &mut Times,
 ) -> (Tally, Strain, usize) {
-    let mut tally = Tally::new(times, campaign, options.phases.interval, 0);
+    let load = Load::Schedule(Arc::clone(campaign));
+    let mut tally = Tally::new(times.window, load.publisher(), 0);
     let mut progress = Progress::new(options.common.output.no_progress);
     let mut edges = Edges::default();
     let (mut shown, mut left) = (Time(0), 0);
@@ -204,18 +216,18 @@ fn watch_publishing(
             tally.cut(now);
         }
         edges.look(now, times, fleet);
-        if now < times.end {
+        if now < times.window.end {
             left = teller.audience().0;
         }
-        let is_done = interrupt::is_asked() || campaign.done() >= u64::from(campaign.count);
+        let is_done = interrupt::is_asked() || campaign.done() >= campaign.count;
         let published = campaign.take_published();
         teller.published(&published, campaign.failures());
-        tally.take(Vec::new(), published, campaign);
+        tally.take(Vec::new(), published);
         if now.since(shown) >= SHOWN_APART {
             shown = now;
-            progress.show(&watch::moment(times, now, fleet, campaign));
+            progress.show(&watch::moment(times, now, fleet, &load, None));
         }
-        if now >= times.drained || (now >= times.end && is_done && edges.are_both()) {
+        if now >= times.drained || (now >= times.window.end && is_done && edges.are_both()) {
             break;
         }
     }
@@ -232,14 +244,14 @@ fn fill_publisher(
     tally: &Tally,
     strain: &Strain,
 ) {
-    let sent = tally.messages as f64 / times.end.since(times.start).as_secs_f64().max(1e-9);
-    let bytes_sent = sent * campaign.stamps.size() as f64;
+    let sent = tally.messages as f64 / times.window.end.since(times.window.start).as_secs_f64().max(1e-9);
+    let bytes_sent = sent * campaign.stamps.mean_bytes();
     report.rates = Rates { offered: Some(campaign.message_rate), sent, bytes_sent, ..Rates::default() };
     report.latencies = vec![tally.lag()];
     report.series = tally.series();
     report.health = strain.judge(&tally.meter, tally.messages, options.health.lag_max);
     neighbours::judge(&mut report.health, &options.common.url, strain.usage);
-    let failed = campaign.failed();
+    let failed = campaign.failures().values().sum::<u64>();
     report.counts.extend([(String::from("sent"), tally.messages), (String::from("refused"), failed)]);
     if failed > 0 {
         report.not_met(format!("{failed} messages could not be published"));

@@ -6,7 +6,7 @@
 use super::wire::{self, MESSAGES_MAX, Published, QUESTION_BYTES_MAX, Reading, Refused, Run, Schedule};
 use crate::clock;
 use crate::failure::Failure;
-use crate::load::fanout::publish::lock;
+use crate::load::fanout::publish::{self, lock};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::{self, BufReader, Write};
@@ -14,7 +14,6 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
-use wsring::Time;
 
 /// Processes that may be connected.
 const CONNECTED_MAX: usize = 1024;
@@ -40,7 +39,7 @@ struct State {
     connected: usize,
     ready: usize,
     schedule: Option<Schedule>,
-    published: Vec<(u32, u64)>,
+    published: Vec<(u64, u64)>,
     failures: BTreeMap<String, u64>,
 }
 
@@ -81,9 +80,9 @@ impl Teller {
     }
 
     /// Has this told when it is asked for.
-    pub(crate) fn published(&self, messages: &[(u32, Time)], failures: BTreeMap<String, u64>) {
+    pub(crate) fn published(&self, messages: &[publish::Published], failures: BTreeMap<String, u64>) {
         let mut state = lock(&self.shared.state);
-        state.published.extend(messages.iter().map(|(number, at)| (*number, at.0)));
+        state.published.extend(messages.iter().map(|each| (each.number, each.at.0)));
         state.failures = failures;
     }
 

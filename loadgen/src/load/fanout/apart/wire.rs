@@ -9,7 +9,7 @@
 //! ```
 
 use crate::failure::Failure;
-use crate::load::fanout::stamp::STAMP_BYTES;
+use crate::load::fanout::stamp::Stamps;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, Read};
@@ -25,8 +25,6 @@ pub(crate) const QUESTION_BYTES_MAX: u64 = 64;
 const ANSWER_BYTES_MAX: u64 = 1 << 20;
 /// Messages in one answer, so that its line stays below that.
 pub(crate) const MESSAGES_MAX: usize = 16_384;
-/// Longest payload that is taken on.
-const SIZE_MAX: usize = 64 << 20;
 
 /// What is published.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,7 +37,8 @@ pub(crate) struct Run {
     pub(crate) campaign: u32,
     /// As in the report's load.
     pub(crate) kind: String,
-    pub(crate) size: usize,
+    /// As --size has it.
+    pub(crate) size: String,
     pub(crate) publishers: u32,
     pub(crate) message_rate: f64,
 }
@@ -52,7 +51,7 @@ pub(crate) struct Schedule {
     pub(crate) start: u64,
     pub(crate) end: u64,
     /// How many messages there are.
-    pub(crate) count: u32,
+    pub(crate) count: u64,
 }
 
 /// What a clock shows: when the question was read, and when its answer was written.
@@ -66,7 +65,7 @@ pub(crate) struct Reading {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Published {
     /// Numbers and times.
-    pub(crate) messages: Vec<(u32, u64)>,
+    pub(crate) messages: Vec<(u64, u64)>,
     /// All that could not be published so far, by why.
     pub(crate) failures: BTreeMap<String, u64>,
 }
@@ -78,12 +77,17 @@ pub(crate) struct Refused {
 }
 
 impl Run {
+    /// The messages; `None` where their size is none.
+    pub(crate) fn stamps(&self) -> Option<Stamps> {
+        Some(Stamps::new(&self.size.parse().ok()?, self.campaign, 0))
+    }
+
     /// What can be subscribed to.
     ///
     /// # Errors
     /// The other process is another program, or another version of this one.
     pub(crate) fn checked(self) -> Result<Self, Failure> {
-        let is_sane = (STAMP_BYTES..=SIZE_MAX).contains(&self.size)
+        let is_sane = self.stamps().is_some_and(|stamps| stamps.can_be_found())
             && self.publishers > 0
             && (1e-6..=1e9).contains(&self.message_rate);
         if is_sane {
@@ -166,14 +170,14 @@ mod tests {
             host: "a".into(),
             campaign: 1,
             kind: "text".into(),
-            size: 64,
+            size: "64".into(),
             publishers: 1,
             message_rate: 10.0,
         };
         assert!(!run.machine.is_empty() && run.clone().checked().is_ok());
         for wrong in [
-            Run { size: 0, ..run.clone() },
-            Run { size: usize::MAX, ..run.clone() },
+            Run { size: "19".into(), ..run.clone() },
+            Run { size: "65MiB".into(), ..run.clone() },
             Run { publishers: 0, ..run.clone() },
             Run { message_rate: f64::NAN, ..run },
         ] {
