@@ -42,8 +42,6 @@ impl Ending {
 /// Durations are written as in 30s, 500ms, 2m.
 #[derive(Debug, Args)]
 pub(crate) struct ConnectOptions {
-    #[command(flatten)]
-    pub(crate) common: Common,
     /// Connections.
     #[arg(short, long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) connections: u32,
@@ -57,14 +55,14 @@ pub(crate) struct ConnectOptions {
     #[arg(long, value_enum, default_value_t = Ending::Ws)]
     pub(crate) close: Ending,
     #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(flatten)]
     pub(crate) health: HealthOptions,
 }
 
 /// Durations are written as in 30s, 500ms, 2m.
 #[derive(Debug, Args)]
 pub(crate) struct ChurnOptions {
-    #[command(flatten)]
-    pub(crate) common: Common,
     /// How long connections keep coming, --rate of them a second.
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
     pub(crate) duration: Duration,
@@ -75,14 +73,14 @@ pub(crate) struct ChurnOptions {
     #[arg(long, value_enum, value_delimiter = ',', default_value = "ws")]
     pub(crate) close: Vec<Ending>,
     #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(flatten)]
     pub(crate) health: HealthOptions,
 }
 
 /// Durations are written as in 30s, 500ms, 2m.
 #[derive(Debug, Args)]
 pub(crate) struct StormOptions {
-    #[command(flatten)]
-    pub(crate) common: Common,
     /// Connections.
     #[arg(short, long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) connections: u32,
@@ -108,4 +106,6 @@ pub(crate) struct StormOptions {
     /// Rest before each round.
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = time)]
     pub(crate) settle: Duration,
+    #[command(flatten)]
+    pub(crate) common: Common,
 }

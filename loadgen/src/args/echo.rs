@@ -17,8 +17,6 @@ use std::time::Duration;
 /// schedule wanted them to leave.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct EchoOptions {
-    #[command(flatten)]
-    pub(crate) common: Common,
     /// Connections; 100 when neither this nor a preset says otherwise.
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) connections: Option<u32>,
@@ -42,6 +40,8 @@ pub(crate) struct EchoOptions {
     /// next one, and an answer that comes after all is counted as late.
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = positive)]
     pub(crate) answer_timeout: Duration,
+    #[command(flatten)]
+    pub(crate) common: Common,
     #[command(flatten)]
     pub(crate) messages: MessageOptions,
     #[command(flatten)]

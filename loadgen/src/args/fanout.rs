@@ -8,9 +8,6 @@ use clap::{Args, ValueEnum};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Above the options that are about this workload.
-const HEADING: &str = "Fan-out";
-
 /// Durations are written as in 30s, 500ms, 2m; sizes as in 20, 64KiB, 1MiB; rates as in 500, 20k, 1.5M.
 ///
 /// Subscribers connect to URL. Publishes leave by a schedule, whatever becomes of them; or, with --publish members
@@ -19,65 +16,65 @@ const HEADING: &str = "Fan-out";
 /// stands in what a subscriber gets, so that a server may wrap it.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct FanoutOptions {
-    #[command(flatten)]
-    pub(crate) common: Common,
     /// Subscribers; 100 when neither this nor a preset says otherwise.
-    #[arg(help_heading = HEADING, short = 'c', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(short = 'c', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) subscribers: Option<u32>,
     /// What each subscriber sends when it has opened; may be given again. Many servers need nothing.
-    #[arg(help_heading = HEADING, long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT")]
     pub(crate) subscribe: Vec<String>,
     /// Speak wsring.v1 about this topic: fills in --subscribe and --publish-text.
-    #[arg(help_heading = HEADING, long, value_name = "TOPIC", conflicts_with_all = ["subscribe", "publish_text"])]
+    #[arg(long, value_name = "TOPIC", conflicts_with_all = ["subscribe", "publish_text"])]
     pub(crate) topic: Option<String>,
     /// The parameters of a well-known benchmark, where nothing else is given: see --help.
-    #[arg(help_heading = HEADING, long, value_name = "NAME", value_parser = FanoutPreset::parser())]
+    #[arg(long, value_name = "NAME", value_parser = FanoutPreset::parser())]
     pub(crate) preset: Option<String>,
     /// Messages published per second; 10 when not given, and as many as can be with --publish members.
-    #[arg(help_heading = HEADING, long, value_name = "RATE", value_parser = rate)]
+    #[arg(long, value_name = "RATE", value_parser = rate)]
     pub(crate) message_rate: Option<f64>,
     /// Payload of each message, 64 when not given: a length, or a distribution as echo has them. From 20 on a message
     /// is found wherever it stands in what arrives. Rounds take shorter ones, which have to end what arrives.
-    #[arg(help_heading = HEADING, long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE")]
     pub(crate) size: Option<SizeChoice>,
     /// Type of the messages that are published by WebSocket: text when not given; json is {"data":"{payload}"},
     /// unless --publish-text says otherwise.
-    #[arg(help_heading = HEADING, long, value_enum)]
+    #[arg(long, value_enum)]
     pub(crate) kind: Option<KindChoice>,
     /// How messages are published; by WebSocket when not given.
-    #[arg(help_heading = HEADING, long, value_enum)]
+    #[arg(long, value_enum)]
     pub(crate) publish: Option<Way>,
     /// Where to: a ws:// URL, which is that of the subscribers when not given, or an http:// URL, to which each
     /// message is POSTed.
-    #[arg(help_heading = HEADING, long, value_name = "URL")]
+    #[arg(long, value_name = "URL")]
     pub(crate) publish_url: Option<String>,
     /// What is sent there; {payload} when not given.
-    #[arg(help_heading = HEADING, long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT")]
     pub(crate) publish_text: Option<String>,
     /// A header of each POST; may be given again.
-    #[arg(help_heading = HEADING, long, value_name = "NAME: VALUE")]
+    #[arg(long, value_name = "NAME: VALUE")]
     pub(crate) publish_header: Vec<String>,
     /// For --publish command: run by sh for each message, which it gets on standard input.
-    #[arg(help_heading = HEADING, long, value_name = "COMMAND", required_if_eq("publish", "command"))]
+    #[arg(long, value_name = "COMMAND", required_if_eq("publish", "command"))]
     pub(crate) publish_command: Option<String>,
     /// Connections, or processes at a time, that take turns in publishing.
-    #[arg(help_heading = HEADING, long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) publishers: u32,
     /// Publish only, and listen here for `wsload fanout --clock`: processes, on this host or on others, that subscribe.
     /// They are told what is published and when, and what the clock shows.
-    #[arg(help_heading = HEADING, long, value_name = "ADDR:PORT", conflicts_with_all = ["subscribers", "subscribe"])]
+    #[arg(long, value_name = "ADDR:PORT", conflicts_with_all = ["subscribers", "subscribe"])]
     pub(crate) clock_listen: Option<SocketAddr>,
     /// How many of those publishing waits for.
-    #[arg(help_heading = HEADING, long, value_name = "N", default_value_t = 1, requires = "clock_listen", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "clock_listen", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) processes: u32,
     /// Subscribe only, to what the process publishes that was called with --clock-listen and is reached here. It has
     /// the rate, the messages and all times but --drain-timeout and --interval; latencies are known to within
     /// what the two clocks are, which the report says.
-    #[arg(help_heading = HEADING, long, value_name = "HOST:PORT", conflicts_with_all = [
+    #[arg(long, value_name = "HOST:PORT", conflicts_with_all = [
         "clock_listen", "message_rate", "size", "publish", "publish_url", "publish_text", "publish_header",
         "publish_command", "publishers", "preset", "settle", "start_at", "warm_up", "duration",
     ])]
     pub(crate) clock: Option<String>,
+    #[command(flatten)]
+    pub(crate) common: Common,
     #[command(flatten)]
     pub(crate) rounds: RoundOptions,
     #[command(flatten)]

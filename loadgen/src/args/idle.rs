@@ -8,8 +8,6 @@ use std::time::Duration;
 /// Durations are written as in 30s, 500ms, 2m.
 #[derive(Debug, Args)]
 pub(crate) struct IdleOptions {
-    #[command(flatten)]
-    pub(crate) common: Common,
     /// Connections.
     #[arg(short, long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) connections: u32,
@@ -39,6 +37,8 @@ pub(crate) struct IdleOptions {
     /// How long each of them is held before.
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time)]
     pub(crate) step_hold: Duration,
+    #[command(flatten)]
+    pub(crate) common: Common,
     #[command(flatten)]
     pub(crate) slow: SlowOptions,
 }

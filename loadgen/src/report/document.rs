@@ -147,7 +147,7 @@ fn messages(report: &Report) -> Block {
     let rates = &report.rates;
     let per_second = |value: f64| format!("{} per second", number(value));
     // What a fan-out publishes is answered to nobody.
-    let answered = if report.workload == "fanout" { "delivered" } else { "answered" };
+    let answered = words::answered(&report.workload);
     let mut facts = Vec::new();
     if let Some(offered) = rates.offered {
         facts.push(fact("offered", per_second(offered)));

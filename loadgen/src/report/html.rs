@@ -106,7 +106,8 @@ fn tiles(report: &Report) -> Vec<(String, String)> {
     let mut tiles = Vec::new();
     let mut tile = |name: &str, value: String| tiles.push((name.to_owned(), value));
     if report.rates.answered > 0.0 {
-        tile("answered per second", number(report.rates.answered));
+        let name = format!("{} per second", words::answered(&report.workload));
+        tile(&name, number(report.rates.answered));
     }
     if let Some(latency) = report.main_latency().filter(|latency| latency.count > 0) {
         for (name, percentile) in [("p50", 50.0), ("p99", 99.0), ("p99.9", 99.9)] {

@@ -6,6 +6,11 @@ use crate::threshold::Nanos;
 /// Stands for what was not measured, or of too few samples.
 pub(crate) const UNKNOWN: &str = "-";
 
+/// What a workload's answers are, as in a rate of them.
+pub(crate) fn answered(workload: &str) -> &'static str {
+    if workload == "fanout" { "delivered" } else { "answered" }
+}
+
 /// `1234567` as `1,234,567`.
 pub(crate) fn grouped(value: u64) -> String {
     let digits = value.to_string();

@@ -224,7 +224,9 @@ pub(super) fn over_time(runs: &[Report]) -> Result<Vec<Interval>, String> {
 
 /// What was compared.
 fn runs(sides: [&[Report]; 2]) -> Block {
-    let mut table = Table::new(&["side", "started", "host", "answered per second", "p50", "p99"]);
+    let workload = sides[0].first().map_or("", |run| &run.workload);
+    let rate = format!("{} per second", words::answered(workload));
+    let mut table = Table::new(&["side", "started", "host", &rate, "p50", "p99"]);
     for (side, runs) in SIDES.iter().zip(sides) {
         table.rows.extend(runs.iter().map(|run| {
             let latency = run.main_latency();
