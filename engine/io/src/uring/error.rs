@@ -75,6 +75,19 @@ pub enum OpenError {
         /// `RLIMIT_NOFILE`, soft.
         limit: u64,
     },
+    /// `EMFILE`: the process has as many files open as it may.
+    #[error("{}", Advice(&[
+        &format!("no file descriptor is left for {what}: the kernel answered EMFILE"),
+        &format!("found:  ulimit -n is {}; each shard opens some of its own", limit.unwrap_or(0)),
+        "mend:   ulimit -n 1024    (or LimitNOFILE= in the systemd unit)",
+        "        or fewer shards",
+    ]))]
+    TooManyFiles {
+        /// What was being set up.
+        what: &'static str,
+        /// `RLIMIT_NOFILE`, soft; `None`: unlimited.
+        limit: Option<u64>,
+    },
     /// The configuration contradicts itself.
     #[error("this ring configuration cannot be: {reason}")]
     Config {
@@ -115,6 +128,16 @@ impl OpenError {
     pub(super) fn from_step(step: &'static str, error: io::Error, needed: u64) -> Self {
         match error.raw_os_error() {
             Some(libc::ENOMEM) => Self::MemoryLocked { what: step, limit: memory_lock_limit(), needed },
+            _ => Self::other(step, error),
+        }
+    }
+
+    /// The same where no memory is locked.
+    pub(super) fn other(step: &'static str, error: io::Error) -> Self {
+        match error.raw_os_error() {
+            Some(libc::EMFILE) => {
+                Self::TooManyFiles { what: step, limit: super::setup::soft_limit(libc::RLIMIT_NOFILE) }
+            }
             _ => Self::Other { step, source: error },
         }
     }
@@ -193,7 +216,7 @@ mod tests {
     fn each_refusal_names_cause_and_remedy() {
         let kernel = || "5.15.0".to_owned();
         let errno = |code| OpenError::from_setup(io::Error::from_raw_os_error(code), 1 << 20);
-        let cases: [(OpenError, &[&str]); 8] = [
+        let cases: [(OpenError, &[&str]); 9] = [
             (errno(libc::ENOSYS), &["ENOSYS", "found:", "seccomp=FILE"]),
             (errno(libc::EINVAL), &["too old", "6.1", "upgrade"]),
             (errno(libc::ENOMEM), &["ENOMEM", "ulimit -l", "LimitMEMLOCK", "1024 KiB"]),
@@ -210,6 +233,7 @@ mod tests {
                 OpenError::Missing { kernel: kernel(), missing: "IORING_OP_SOCKET" },
                 &["5.15.0", "IORING_OP_SOCKET"],
             ),
+            (errno(libc::EMFILE), &["io_uring_setup", "EMFILE", "ulimit -n"]),
             (OpenError::TooManySockets { sockets: 50_000, limit: 20_000 }, &["20000", "ulimit -n 50000"]),
         ];
         for (error, words) in cases {

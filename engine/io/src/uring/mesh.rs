@@ -42,7 +42,7 @@ impl Mesh {
         let descriptor = unsafe { BorrowedFd::borrow_raw(ring.as_raw_fd()) };
         let copy = descriptor
             .try_clone_to_owned()
-            .map_err(|source| OpenError::Other { step: "sharing the ring's descriptor", source })?;
+            .map_err(|error| OpenError::other("sharing the ring's descriptor", error))?;
         let place = self.rings.get(shard).ok_or_else(|| self.refusal(shard))?;
         place.set(copy).map_err(|_| self.refusal(shard))
     }

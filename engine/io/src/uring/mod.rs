@@ -115,7 +115,7 @@ impl Uring {
     ) -> Result<Self, OpenError> {
         mesh.check(shard)?;
         config.check()?;
-        let other = |step| move |source| OpenError::Other { step, source };
+        let other = |step| move |error| OpenError::other(step, error);
         // Before the ring, so that whatever fails below, the ring goes first.
         let mut buffers = Buffers::new(config.buffers, config.buffer_bytes)
             .map_err(other("mapping the receive buffers"))?;
