@@ -4,6 +4,7 @@
 //! whatever its figures are. Every sign is shown with its value and its limit, those that are well too.
 
 use super::cpu::{Reading, Usage};
+use super::kernel::{Counters, Risen};
 use super::meter::Meter;
 use crate::model::{Evidence, Health};
 use hdrhistogram::Histogram;
@@ -30,6 +31,7 @@ pub(crate) struct Vitals {
     figures: ShardFigures,
     /// Time of all cores that was stolen, and all time, in ticks.
     steal: Option<(u64, u64)>,
+    kernel: Counters,
 }
 
 /// What was used between two moments.
@@ -39,6 +41,7 @@ pub(crate) struct Strain {
     pub(crate) usage: Option<Usage>,
     figures: ShardFigures,
     steal: Option<f64>,
+    kernel: Vec<Risen>,
 }
 
 impl Vitals {
@@ -58,7 +61,7 @@ impl Vitals {
             ..sum
         });
         let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
-        Self { cpu: Reading::take(), figures, steal: stolen(&stat) }
+        Self { cpu: Reading::take(), figures, steal: stolen(&stat), kernel: Counters::read() }
     }
 
     /// What was used since earlier ones.
@@ -81,7 +84,8 @@ impl Vitals {
             overflows: now.overflows - before.overflows,
             ..ShardFigures::default()
         };
-        Strain { usage: self.cpu.since(&earlier.cpu), figures, steal }
+        let kernel = self.kernel.risen_since(&earlier.kernel);
+        Strain { usage: self.cpu.since(&earlier.cpu), figures, steal, kernel }
     }
 }
 
@@ -124,6 +128,7 @@ impl Strain {
             messages_per_receive: per(figures.messages_received, figures.enters),
             steal: self.steal,
             counters: self.counters(),
+            kernel: self.kernel.iter().map(|(_, count, meaning)| ((*meaning).to_owned(), *count)).collect(),
         }
     }
 
@@ -192,7 +197,7 @@ mod tests {
             overflows,
             ..ShardFigures::default()
         };
-        Strain { usage, figures, steal: Some(steal) }
+        Strain { usage, figures, steal: Some(steal), kernel: vec![("RetransSegs", 3, "segments sent again")] }
     }
 
     fn meter(response: u64, lag: u64, turn: u64) -> Meter {

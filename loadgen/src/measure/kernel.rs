@@ -1,11 +1,13 @@
-//! What the kernel has counted of connections that came too fast, and how long a lost SYN takes.
+//! What the kernel has counted of connections that came too fast and of bytes that did not get through, and how long a
+//! lost SYN takes.
 
 use std::fs;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
-/// Counters of /proc/net/netstat and /proc/net/snmp that tell where an opening got stuck, and what each means.
-const COUNTERS: [(&str, &str); 7] = [
+/// Counters of /proc/net/netstat and /proc/net/snmp that tell where an opening or a message got stuck, and what each
+/// means. They are those of the whole machine (of its network namespace).
+const COUNTERS: [(&str, &str); 10] = [
     (
         "ListenOverflows",
         "the server's accept queue was full (its backlog, or net.core.somaxconn, is too short)",
@@ -15,8 +17,21 @@ const COUNTERS: [(&str, &str); 7] = [
     ("TCPReqQFullDoCookies", "SYNs answered with a cookie because the SYN queue was full"),
     ("TCPTimeWaitOverflow", "connections in TIME_WAIT beyond net.ipv4.tcp_max_tw_buckets"),
     ("TCPAbortOnMemory", "connections given up for want of memory (net.ipv4.tcp_mem)"),
-    ("RetransSegs", "segments sent again"),
+    (RETRANSMITTED, "segments sent again"),
+    ("TCPToZeroWindowAdv", "windows closed: what had arrived was not read in time"),
+    ("TCPRcvQDrop", "segments dropped because a receive queue was full"),
+    ("TCPBacklogDrop", "segments dropped because a socket was busy and had too much waiting"),
 ];
+
+const RETRANSMITTED: &str = "RetransSegs";
+
+/// Those of [`COUNTERS`] that are about openings come before this one.
+fn concerns_openings(name: &str) -> bool {
+    COUNTERS.iter().take_while(|(other, _)| *other != RETRANSMITTED).any(|(other, _)| *other == name)
+}
+
+/// A counter that has risen, how far, and what that means.
+pub(crate) type Risen = (&'static str, u64, &'static str);
 
 /// The counters at a moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,8 +49,13 @@ impl Counters {
         Self(COUNTERS.map(|(name, _)| counter(text, name).unwrap_or(0)))
     }
 
+    /// The first counter of openings among those that have risen.
+    pub(crate) fn blamed(risen: &[Risen]) -> Option<&Risen> {
+        risen.iter().find(|(name, ..)| concerns_openings(name))
+    }
+
     /// Those that have risen since an earlier reading: how far, and what that means.
-    pub(crate) fn risen_since(&self, earlier: &Self) -> Vec<(&'static str, u64, &'static str)> {
+    pub(crate) fn risen_since(&self, earlier: &Self) -> Vec<Risen> {
         let pairs = COUNTERS.iter().zip(self.0.iter().zip(&earlier.0));
         let risen =
             pairs.map(|((name, meaning), (now, before))| (*name, now.saturating_sub(*before), *meaning));

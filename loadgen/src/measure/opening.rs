@@ -8,7 +8,7 @@
 //! `begun` is when the shard has asked the kernel for a socket, `connected` when it was told of the connection,
 //! both at the edge of a turn of its loop: so the generator's own work is part of what it measures.
 
-use super::kernel::{Counters, is_local, syn_retries};
+use super::kernel::{Counters, Risen, is_local, syn_retries};
 use super::meter::{histogram, record};
 use crate::clock;
 use crate::model::{Latency, Report, Section};
@@ -114,9 +114,8 @@ impl Openings {
     }
 }
 
-fn warning(waited: u64, server: SocketAddr, risen: &[(&str, u64, &str)]) -> String {
-    let blamed = risen.iter().find(|(name, ..)| *name != "RetransSegs");
-    let why = match blamed {
+fn warning(waited: u64, server: SocketAddr, risen: &[Risen]) -> String {
+    let why = match Counters::blamed(risen) {
         Some((name, count, meaning)) => format!("{name} has risen by {count}: {meaning}"),
         None if is_local(server) => "no counter of a listener has risen on this machine".into(),
         None => "look at ListenOverflows and ListenDrops in /proc/net/netstat of the server's machine".into(),

@@ -202,6 +202,9 @@ fn health(report: &Report) -> Block {
     if !counters.is_empty() {
         facts.push(fact("rings", counters));
     }
+    for (meaning, count) in &health.kernel {
+        facts.push(fact("kernel", format!("{} {meaning}", grouped(*count))));
+    }
     let mut table = Table::new(&["sign", "value", "limit", "exceeded"]);
     table.rows = health
         .evidence

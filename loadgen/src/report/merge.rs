@@ -241,6 +241,8 @@ fn health(reports: &[Report]) -> Health {
         messages_per_receive: least(|health| health.messages_per_receive),
         steal: most(|health| health.steal),
         counters: added(reports, |report| &report.health.counters),
+        // Each is about a whole machine, which several parts may have in common.
+        kernel: BTreeMap::new(),
     };
     for report in reports {
         let signs = report.health.evidence.iter().cloned();
