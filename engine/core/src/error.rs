@@ -18,8 +18,9 @@ pub enum Error {
     },
     /// More connections were asked for than the shards' descriptor tables hold.
     #[error(
-        "{connections} connections need {tables} shards, not {shards}: one shard holds {usable} (`ulimit -n`). \
-         Leave the number of shards open, or raise the limit of open files"
+        "{connections} connections need {tables} shards, not {shards}: one shard holds {usable}{} (`ulimit -n`). \
+         Leave the number of shards open, or raise the limit of open files",
+        of_those_that_accept(*usable, *accepting)
     )]
     TooFewShards {
         /// As set.
@@ -28,8 +29,10 @@ pub enum Error {
         tables: usize,
         /// As set.
         connections: u32,
-        /// Places in one table.
+        /// Connections that one table holds.
         usable: u32,
+        /// The same where connections are accepted, which takes places for those that come in.
+        accepting: u32,
     },
     /// An address to listen on could not be read.
     #[error("cannot listen on \"{address}\": not an address such as 127.0.0.1:8080 or [::1]:8080")]
@@ -84,6 +87,14 @@ pub enum Error {
     /// The system gave no randomness for masking keys.
     #[error("the system gave no random bytes: {0}")]
     Entropy(getrandom::Error),
+}
+
+fn of_those_that_accept(usable: u32, accepting: u32) -> String {
+    if accepting == usable {
+        String::new()
+    } else {
+        format!(", or {accepting} where connections are accepted")
+    }
 }
 
 fn listen_remedy(cause: &std::io::Error) -> &'static str {

@@ -48,8 +48,8 @@ impl Remote {
     }
 
     /// Has the connection's shard go through a turn, in which its [drivers](crate::Driver) are called: they learn
-    /// that way, and without waiting for it, of what the caller has left for them in shared memory. Costs no more
-    /// where several ask for it at once, and does so too when the connection has ended.
+    /// that way, and without waiting for it, of what the caller has left for them in shared memory. Several that
+    /// ask for it at once bring one turn about. It comes about as well when the connection has ended.
     pub fn wake(&self) {
         self.command(Command::Wake);
     }

@@ -128,6 +128,9 @@ impl Settings {
         if self.connections_max == Some(0) {
             return wrong("connections_max", "0".into(), "at least 1");
         }
+        if self.backlog < 1 {
+            return wrong("backlog", self.backlog.to_string(), "at least 1");
+        }
         if !self.buffers.is_power_of_two() || self.buffers > 32768 {
             return wrong("buffers", self.buffers.to_string(), "a power of two up to 32768");
         }
@@ -182,10 +185,58 @@ impl Settings {
         };
         match self.shards {
             Some(shards) if shards < tables => {
-                Err(Error::TooFewShards { shards, tables, connections, usable })
+                Err(Error::TooFewShards { shards, tables, connections, usable, accepting })
             }
             Some(shards) => Ok(shards),
             None => Ok(cores.max(tables)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_keep_room_for_those_who_come_in() {
+        // Backlog that is set, table, listeners: places kept free, backlog of each listener.
+        for (backlog, table, listeners, margin, each) in [
+            (4096, 1 << 20, 1, 4096, 4096),
+            (4096, 20_000, 1, 4096, 4096),
+            (4096, 20_000, 3, 4096, 1365),
+            (4096, 1024, 2, 256, 128),
+            (100, 1024, 1, 100, 100),
+            (4096, 3, 1, 0, 1),
+        ] {
+            let settings = Settings { backlog, ..Settings::default() };
+            let found = (settings.accept_margin(table), settings.backlog_of(listeners, table));
+            assert_eq!(found, (margin, each), "{backlog} {table} {listeners}");
+        }
+    }
+
+    #[test]
+    fn there_are_as_many_tables_as_the_connections_need() {
+        use Placement::{HandOver, ReusePort};
+        // One table of 1,064 has 1,000 usable places; where connections are accepted, 800.
+        for (placement, margin, connections, tables) in [
+            (HandOver, 200, 800, 1),
+            (HandOver, 200, 801, 2),
+            (HandOver, 200, 1800, 2),
+            (HandOver, 200, 1801, 3),
+            (HandOver, 0, 1000, 1),
+            (HandOver, 0, 1001, 2),
+            (ReusePort, 200, 800, 1),
+            (ReusePort, 200, 1601, 3),
+        ] {
+            let connections_max = Some(connections);
+            let needing = |shards| Settings { placement, connections_max, shards, ..Settings::default() };
+            let case = format!("{placement:?} {margin} {connections}");
+            assert_eq!(needing(Some(tables)).shard_count(1064, margin).expect(&case), tables);
+            if tables > 1 {
+                let refused = needing(Some(tables - 1)).shard_count(1064, margin).expect_err(&case);
+                let needed = format!("{connections} connections need {tables} shards");
+                assert!(refused.to_string().starts_with(&needed), "{case}: {refused}");
+            }
         }
     }
 }

@@ -93,6 +93,7 @@ fn a_hand_over_to_nobody_closes_the_socket() {
             matches!(completions[..], [Completion::HandOverRefused { shard: refused }] if refused == shard)
         );
     }
+    assert_eq!(io.counters().accepts_failed, 3);
     let _peer = connect(address);
     let before = hand_over_next(&mut io, 0);
     let mut completions = Vec::new();

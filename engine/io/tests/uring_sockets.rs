@@ -150,6 +150,7 @@ fn a_full_table_ends_accepting_until_it_is_started_again() {
         _ => None,
     });
     assert_eq!(errno, libc::ENFILE);
+    assert_eq!((shard.io.counters().accepts_failed, shard.io.sockets_free()), (1, 0));
     let waiting = connect(shard.address);
     assert!(shard.all_within(SHORT).is_empty(), "nothing is accepted, and nothing spins");
     let enters = shard.io.counters().enters;

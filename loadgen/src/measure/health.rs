@@ -128,7 +128,7 @@ impl Strain {
             messages_per_receive: per(figures.messages_received, figures.enters),
             steal: self.steal,
             counters: self.counters(),
-            kernel: self.kernel.iter().map(|(_, count, meaning)| ((*meaning).to_owned(), *count)).collect(),
+            kernel: self.kernel.iter().map(|(name, count, _)| ((*name).to_owned(), *count)).collect(),
         }
     }
 
@@ -237,6 +237,7 @@ mod tests {
             assert_eq!(health.valid, sign.is_empty(), "{sign}: {exceeded:?}");
             assert_eq!(exceeded.len(), usize::from(!sign.is_empty()), "{sign}: {exceeded:?}");
             assert!(exceeded.iter().all(|what| what.contains(sign)), "{sign}: {exceeded:?}");
+            assert_eq!(health.kernel, [(String::from("RetransSegs"), 3)].into());
             assert_eq!((health.messages_per_send, health.messages_per_receive), (Some(2.0), Some(4.0)));
         }
     }

@@ -17,18 +17,14 @@ const COUNTERS: [(&str, &str); 10] = [
     ("TCPReqQFullDoCookies", "SYNs answered with a cookie because the SYN queue was full"),
     ("TCPTimeWaitOverflow", "connections in TIME_WAIT beyond net.ipv4.tcp_max_tw_buckets"),
     ("TCPAbortOnMemory", "connections given up for want of memory (net.ipv4.tcp_mem)"),
-    (RETRANSMITTED, "segments sent again"),
+    ("RetransSegs", "segments sent again"),
     ("TCPToZeroWindowAdv", "windows closed: what had arrived was not read in time"),
     ("TCPRcvQDrop", "segments dropped because a receive queue was full"),
     ("TCPBacklogDrop", "segments dropped because a socket was busy and had too much waiting"),
 ];
 
-const RETRANSMITTED: &str = "RetransSegs";
-
-/// Those of [`COUNTERS`] that are about openings come before this one.
-fn concerns_openings(name: &str) -> bool {
-    COUNTERS.iter().take_while(|(other, _)| *other != RETRANSMITTED).any(|(other, _)| *other == name)
-}
+/// The first so many of them are about openings.
+const OPENINGS: usize = 6;
 
 /// A counter that has risen, how far, and what that means.
 pub(crate) type Risen = (&'static str, u64, &'static str);
@@ -49,9 +45,14 @@ impl Counters {
         Self(COUNTERS.map(|(name, _)| counter(text, name).unwrap_or(0)))
     }
 
+    /// What a counter means.
+    pub(crate) fn meaning(name: &str) -> Option<&'static str> {
+        COUNTERS.iter().find(|(other, _)| *other == name).map(|(_, meaning)| *meaning)
+    }
+
     /// The first counter of openings among those that have risen.
     pub(crate) fn blamed(risen: &[Risen]) -> Option<&Risen> {
-        risen.iter().find(|(name, ..)| concerns_openings(name))
+        risen.iter().find(|(name, ..)| COUNTERS[..OPENINGS].iter().any(|(other, _)| other == name))
     }
 
     /// Those that have risen since an earlier reading: how far, and what that means.

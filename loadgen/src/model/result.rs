@@ -80,7 +80,7 @@ pub(crate) struct Health {
     pub(crate) steal: Option<f64>,
     /// Of the rings: overflows, buffers that ran out, and the like.
     pub(crate) counters: BTreeMap<String, u64>,
-    /// What the kernel has counted meanwhile, on this machine as a whole, by what it means.
+    /// What the kernel has counted meanwhile, on this machine as a whole: counters of /proc/net/netstat and snmp.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) kernel: BTreeMap<String, u64>,
 }

@@ -1,6 +1,7 @@
 //! A report in words: what the summary on the terminal, the Markdown and the HTML page have in common.
 
 use super::words::{self, UNKNOWN, counted, grouped, nanos, number, share, spaced};
+use crate::measure::kernel::Counters;
 use crate::model::{ClockOffset, Latency, Report, Section, ServerCost};
 use crate::threshold::Nanos;
 
@@ -202,7 +203,8 @@ fn health(report: &Report) -> Block {
     if !counters.is_empty() {
         facts.push(fact("rings", counters));
     }
-    for (meaning, count) in &health.kernel {
+    for (name, count) in &health.kernel {
+        let meaning = Counters::meaning(name).unwrap_or(name);
         facts.push(fact("kernel", format!("{} {meaning}", grouped(*count))));
     }
     let mut table = Table::new(&["sign", "value", "limit", "exceeded"]);

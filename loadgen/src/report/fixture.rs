@@ -210,7 +210,7 @@ fn health() -> Health {
         messages_per_receive: Some(1.1),
         steal: Some(0.001),
         counters: [(String::from("cq_overflows"), 0), (String::from("enobufs"), 2)].into(),
-        kernel: [(String::from("segments sent again"), 3)].into(),
+        kernel: [(String::from("RetransSegs"), 3)].into(),
     }
 }
 

@@ -47,6 +47,7 @@ fn a_bad_address_is_named() {
 fn a_bad_setting_is_named_with_its_value_and_what_is_allowed() {
     says(&with(|settings| settings.shards = Some(0)), &["shards", "is 0", "at least 1"]);
     says(&with(|settings| settings.connections_max = Some(0)), &["connections_max", "is 0", "at least 1"]);
+    says(&with(|settings| settings.backlog = 0), &["backlog", "is 0", "at least 1"]);
     says(&with(|settings| settings.buffers = 1000), &["buffers", "1000", "power of two"]);
     says(&with(|settings| settings.buffers = 0), &["buffers", "0", "power of two"]);
     says(&with(|settings| settings.buffer_bytes = 100), &["buffer_bytes", "100", "at least 512"]);

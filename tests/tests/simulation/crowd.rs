@@ -7,8 +7,8 @@ use wsring_io::sim::{Config, Peer};
 
 const BACKLOG: usize = 100;
 const TABLE: usize = 800;
-/// Places of each table for connections that are being closed, and of the table where they are accepted for those that
-/// the kernel accepts at once.
+/// Places of each table for connections that are being closed. Where connections are accepted, as many as the backlog
+/// holds are kept besides.
 const KEPT: usize = 64;
 
 fn world(shards: usize, settings: Settings) -> World {

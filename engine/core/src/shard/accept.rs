@@ -24,10 +24,8 @@ impl<I: Io> Shard<I> {
     pub(super) fn accepted(&mut self, socket: Socket) {
         if self.accept != Accept::Never {
             let place = self.place();
-            if !self.has_room() {
+            if !self.may_accept() {
                 self.pause_accept();
-            } else if !self.has_places() {
-                self.pause_accept_briefly();
             }
             if let Some(shard) = place {
                 return self.io.submit(Op::HandOver { socket, shard });
@@ -87,25 +85,25 @@ impl<I: Io> Shard<I> {
         self.io.sockets_free() > self.margin()
     }
 
-    /// Until some of those that are on their way to other shards, or being closed, are gone.
-    fn pause_accept_briefly(&mut self) {
-        if self.accept == Accept::On {
-            self.accept = Accept::Paused;
-            self.io.submit(Op::AcceptStop);
-            self.accept_again = Some(self.local.now.after(ACCEPT_AGAIN_WHEN_FULL));
-        }
+    fn may_accept(&self) -> bool {
+        self.has_room() && self.has_places()
     }
 
     fn pause_accept(&mut self) {
         if self.accept == Accept::On {
             self.accept = Accept::Paused;
             self.io.submit(Op::AcceptStop);
-            self.await_room();
+            self.await_place();
         }
     }
 
-    /// Whoever closes a connection next tells of it.
-    fn await_room(&self) {
+    /// In the table here: soon, some that are on their way out of it will be gone. In any: whoever closes a connection
+    /// next tells of it.
+    fn await_place(&mut self) {
+        if self.has_room() {
+            self.accept_again = Some(self.local.now.after(ACCEPT_AGAIN_WHEN_FULL));
+            return;
+        }
         self.local.cluster.pause_accept();
         // Room may have come up since the last look, with nobody left to tell of it.
         if self.has_room() {
@@ -138,11 +136,7 @@ impl<I: Io> Shard<I> {
     pub(super) fn accept_on(&mut self) {
         if self.accept_again.is_some_and(|time| time <= self.local.now) {
             self.accept_again = None;
-            if self.has_room() {
-                self.resume_accept();
-            } else {
-                self.await_room();
-            }
+            self.resume_accept();
         }
     }
 
@@ -150,14 +144,12 @@ impl<I: Io> Shard<I> {
         if self.accept != Accept::Paused || self.draining.is_some() {
             return;
         }
-        if !self.has_room() {
-            self.await_room();
-        } else if self.has_places() {
+        if self.may_accept() {
             self.accept = Accept::On;
             self.accept_again = None;
             self.io.submit(Op::AcceptStart);
         } else {
-            self.accept_again = Some(self.local.now.after(ACCEPT_AGAIN_WHEN_FULL));
+            self.await_place();
         }
     }
 }

@@ -86,7 +86,7 @@ impl Uring {
                 self.ring.push(request::hand_over(ring, Token::of(socket, Kind::HandOver), arrival));
             }
             None => {
-                self.ready.push(Completion::HandOverRefused { shard });
+                self.hand_over_refused(shard);
                 self.discard(socket);
             }
         }
@@ -96,10 +96,14 @@ impl Uring {
     pub(super) fn hand_over_completed(&mut self, socket: Socket, outcome: Outcome) {
         let life = self.slots.get(socket).map(|slot| slot.life);
         if let (Err(_), Some(Life::HandedTo(shard))) = (outcome.value(), life) {
-            self.counters.accepts_failed += 1;
-            self.ready.push(Completion::HandOverRefused { shard: shard.into() });
+            self.hand_over_refused(shard.into());
         }
         self.discard(socket);
+    }
+
+    fn hand_over_refused(&mut self, shard: usize) {
+        self.counters.accepts_failed += 1;
+        self.ready.push(Completion::HandOverRefused { shard });
     }
 
     pub(super) fn hand_over_arrived(&mut self, outcome: Outcome) {
