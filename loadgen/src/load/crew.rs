@@ -90,7 +90,8 @@ impl<'a> Crew<'a> {
         Ok(Self { fleet, opening, messages, fragments, members, connections, origin, slow: plan, fates })
     }
 
-    /// Whether some of them read slowly.
+    /// Whether some of them read slowly, or it was said how they would: a run with a share of none, to compare with, has
+    /// its latencies under the same names.
     pub(crate) fn has_slow(&self) -> bool {
         self.slow != slow::Plan::default()
     }
@@ -259,7 +260,7 @@ impl Handler for Echo {
     }
 
     fn pong(&mut self, _: &mut Conn<'_>, _: &[u8], _: Option<Duration>) {
-        self.lane.borrow().meter.counts.pongs += 1;
+        self.lane.borrow().meters.healthy.counts.pongs += 1;
     }
 
     fn failed(&mut self, failure: &OpenFailure) {

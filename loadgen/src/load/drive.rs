@@ -63,8 +63,8 @@ impl LaneDriver {
     pub(crate) fn new(shared: Shared, task: Task) -> Self {
         let Task { plan, exchange, connections, members, seed } = task;
         let mut lane = shared.borrow();
-        lane.meter.clear();
-        lane.slow.clear();
+        lane.meters.healthy.clear();
+        lane.meters.slow.clear();
         lane.plan = Some(plan);
         let seats: HashMap<u32, usize> =
             lane.seats.iter().enumerate().map(|(place, seat)| (seat.number, place)).collect();
@@ -136,7 +136,7 @@ impl LaneDriver {
     /// Gives away the meter at the end of each interval.
     fn hand_over(&mut self, lane: &mut Lane, now: Time) {
         while self.interval <= self.plan.intervals() && now >= self.plan.interval_end(self.interval) {
-            self.exchange.hand_over(&mut lane.meter, self.interval);
+            self.exchange.hand_over(&mut lane.meters.healthy, self.interval);
             self.interval += 1;
         }
     }
@@ -155,7 +155,7 @@ impl Driver for LaneDriver {
         let now = clock::now();
         self.end_early(lane);
         if self.plan.has(now) {
-            meter::record(&mut lane.meter.turns, now.since(turn.now()));
+            meter::record(&mut lane.meters.healthy.turns, now.since(turn.now()));
         }
         self.hand_over(lane, turn.now());
         let look = turn.now().after(LOOK_FOR_END);
@@ -169,7 +169,7 @@ impl Driver for LaneDriver {
         self.look(lane, turn, turn.now());
         if self.is_over(lane, turn.now()) {
             lane.age_out(turn.now());
-            self.exchange.hand_over_last(&mut lane.meter, &mut lane.slow, self.interval);
+            self.exchange.hand_over_last(&mut lane.meters.healthy, &mut lane.meters.slow, self.interval);
             lane.plan = None;
             return Again::Never;
         }

@@ -16,9 +16,7 @@ pub(crate) struct Lane {
     fragments: usize,
     pub(super) seats: Vec<Seat>,
     pub(super) plan: Option<Plan>,
-    pub(super) meter: Meter,
-    /// Of the connections that read slowly.
-    pub(super) slow: Meter,
+    pub(super) meters: Meters,
     /// Messages that may still be answered, on connections that are open and read what comes.
     pub(super) pending: u64,
     /// Where the next message is written before it is sent; kept to spare the allocation.
@@ -34,6 +32,19 @@ pub(crate) struct Seat {
     is_open: bool,
     /// Whether it reads slowly: nobody waits for its answers.
     is_slow: bool,
+}
+
+/// What is measured of the connections that read what comes, and of those that read slowly.
+pub(super) struct Meters {
+    pub(super) healthy: Meter,
+    pub(super) slow: Meter,
+}
+
+impl Meters {
+    #[inline]
+    fn of(&mut self, is_slow: bool) -> &mut Meter {
+        if is_slow { &mut self.slow } else { &mut self.healthy }
+    }
 }
 
 /// A lane in the hands of its handlers and its driver.
@@ -59,8 +70,7 @@ impl Shared {
             fragments,
             seats: Vec::new(),
             plan: None,
-            meter: Meter::new(),
-            slow: Meter::new(),
+            meters: Meters { healthy: Meter::new(), slow: Meter::new() },
             pending: 0,
             scratch: Vec::new(),
         })))
@@ -83,7 +93,7 @@ impl Lane {
     /// What the connection at a place is measured with.
     #[inline]
     pub(super) fn meter_of(&mut self, place: usize) -> &mut Meter {
-        if self.seats[place].is_slow { &mut self.slow } else { &mut self.meter }
+        self.meters.of(self.seats[place].is_slow)
     }
 
     /// A connection is over. Its messages are not waited for any more, and count as unanswered in the end.
@@ -134,7 +144,7 @@ impl Lane {
             count => send_fragments(conn, kind, &self.scratch, count),
         };
         let is_slow = seat.is_slow;
-        let meter = if is_slow { &mut self.slow } else { &mut self.meter };
+        let meter = self.meters.of(is_slow);
         if sent == Sent::Dropped {
             meter.counts.refused += 1;
             return false;
@@ -163,7 +173,7 @@ impl Lane {
     /// The end: what has no answer by now counts as answered now at the earliest.
     pub(super) fn age_out(&mut self, now: Time) {
         for seat in &mut self.seats {
-            let meter = if seat.is_slow { &mut self.slow } else { &mut self.meter };
+            let meter = self.meters.of(seat.is_slow);
             for (was_overtaken, flight) in seat.pipe.unanswered() {
                 meter.counts.unanswered += 1;
                 meter.counts.lost += u64::from(was_overtaken);
@@ -177,7 +187,7 @@ impl Lane {
 
     #[inline]
     fn count(&mut self, place: usize, arrival: Arrival, now: Time) {
-        let meter = if self.seats[place].is_slow { &mut self.slow } else { &mut self.meter };
+        let meter = self.meters.of(self.seats[place].is_slow);
         let Some(plan) = &self.plan else {
             meter.counts.unasked += 1;
             return;
