@@ -106,19 +106,8 @@ fn elsewhere(
 
 fn offset(report: &Report, run: &Run, is_same: bool, offsets: &Offsets) -> ClockOffset {
     let (here, there) = (report.environment.host.clone(), run.host.clone());
-    let named = ClockOffset { here, there, is_same, ..ClockOffset::default() };
-    match offsets.known() {
-        Some(known) if !is_same => ClockOffset {
-            offset_ns: known.offset_ns,
-            drift_ppm: known.drift_ppm,
-            drift_within_ppm: known.drift_within_ppm,
-            uncertainty_ns: known.uncertainty_ns,
-            probes: known.probes,
-            round_trip_ns: known.round_trip_ns,
-            ..named
-        },
-        _ => named,
-    }
+    let known = offsets.known().filter(|_| !is_same).unwrap_or_default();
+    ClockOffset { here, there, is_same, ..known }
 }
 
 /// Which messages reports are about.

@@ -6,6 +6,7 @@
 //! so that clocks that drift, or are slewed, are followed. What the anchors in between are away from the line of
 //! their neighbours is what a line may be wrong by, and is added to the uncertainty.
 
+use crate::model::ClockOffset;
 use wsring::Time;
 
 /// How much longer than the quickest a round trip may take and still say as much.
@@ -42,19 +43,6 @@ pub(crate) struct Offsets {
     best: Option<Anchor>,
     probes: u64,
     quickest: Option<u64>,
-}
-
-/// What is known in the end.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Known {
-    /// When it was first known.
-    pub(crate) offset_ns: i64,
-    /// By how much the clock there gains on the one here.
-    pub(crate) drift_ppm: f64,
-    pub(crate) drift_within_ppm: f64,
-    pub(crate) uncertainty_ns: u64,
-    pub(crate) probes: u64,
-    pub(crate) round_trip_ns: u64,
 }
 
 impl Anchor {
@@ -126,21 +114,22 @@ impl Offsets {
         Time(there.0.saturating_add_signed(-(offset.round() as i64)))
     }
 
-    /// The offset with all that is to be said of it; `None` before anything is known.
-    pub(crate) fn known(&self) -> Option<Known> {
+    /// The offset with all that is to be said of it, but for whose clocks they are; `None` before anything is known.
+    pub(crate) fn known(&self) -> Option<ClockOffset> {
         let (first, last) = (self.anchors.first()?, self.anchors.last()?);
         let seconds = last.here.saturating_sub(first.here) as f64 / 1e9;
         let gained = (last.offset - first.offset) as f64;
         let unsure = (first.uncertainty() + last.uncertainty()) as f64;
         let ppm = |gained: f64| if seconds > 0.0 { gained / seconds / 1e3 } else { 0.0 };
         let trips = self.anchors.iter().map(Anchor::uncertainty).max().unwrap_or_default();
-        Some(Known {
+        Some(ClockOffset {
             offset_ns: first.offset,
             drift_ppm: ppm(gained),
             drift_within_ppm: ppm(unsure),
             uncertainty_ns: trips + self.residual(),
             probes: self.probes,
             round_trip_ns: self.quickest.unwrap_or_default(),
+            ..ClockOffset::default()
         })
     }
 

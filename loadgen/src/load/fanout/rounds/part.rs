@@ -133,7 +133,7 @@ impl Part {
     #[inline]
     pub(crate) fn delivered(&mut self, seat: usize, name: u64, now: Time, counts: &mut FanCounts) {
         let mut index = self.index(name);
-        if index >= self.messages {
+        if index >= self.messages || self.is_over {
             // Another shard may have begun the next round.
             self.settle(now, counts);
             index = self.index(name);
