@@ -47,6 +47,9 @@ pub(super) struct Crowd {
     is_sending: bool,
     epoch: Instant,
     heard_at: Instant,
+    /// How long nothing may come before that is a failure.
+    silence_max: Duration,
+    stalled_at: Instant,
     /// From when a message was due to when it was read, in nanoseconds, at those who keep reading.
     latency: Histogram<u64>,
 }
@@ -78,6 +81,8 @@ impl Crowd {
             is_sending: false,
             epoch: now,
             heard_at: now,
+            silence_max: STALL,
+            stalled_at: now,
             latency: histogram()?,
         })
     }
@@ -148,27 +153,36 @@ impl Crowd {
             }
             self.turn(STOP_PATIENCE)?;
         }
+        self.stalled_at = Instant::now();
         Ok(())
     }
 
     /// Some of those that have stopped read again, until they have everything or are told that they will not.
+    ///
+    /// What overran their receive buffers was dropped, and TCP sends it again at intervals that double (RFC 6298,
+    /// section 5.5): the next one can be as far off as they have been stalled.
     pub(super) fn read_again(&mut self, slots: Range<u32>) -> io::Result<()> {
+        self.silence_max = STALL + self.stalled_at.elapsed();
         for slot in slots.clone() {
             self.listeners[slot as usize].ended = false;
             self.ring.receive(slot)?;
         }
-        self.settle(slots)
+        self.settle(slots)?;
+        self.silence_max = STALL;
+        Ok(())
     }
 
     fn settle(&mut self, slots: Range<u32>) -> io::Result<()> {
         self.heard_at = Instant::now();
-        let is_settled = |listener: &Listener, published| {
-            listener.ended || listener.closed.is_some() || listener.next == published
-        };
-        while slots.clone().any(|slot| !is_settled(self.listener(slot), self.published)) {
+        while slots.clone().any(|slot| !self.is_settled(slot)) {
             self.turn(BATCH_PATIENCE)?;
         }
         Ok(())
+    }
+
+    fn is_settled(&self, slot: u32) -> bool {
+        let listener = self.listener(slot);
+        listener.ended || listener.closed.is_some() || listener.next == self.published
     }
 
     /// Messages that those who keep reading have not read, added up.
@@ -213,9 +227,13 @@ impl Crowd {
         let now = Instant::now();
         if heard {
             self.heard_at = now;
-        } else if now - self.heard_at > STALL {
-            let awaited = self.awaited();
-            return Err(io::Error::other(format!("{awaited} messages have not come for five seconds")));
+        } else if now - self.heard_at > self.silence_max {
+            return Err(io::Error::other(format!(
+                "nothing has come for {:.1?}; those who keep reading lack {} messages, and {} of the others lack some",
+                self.silence_max,
+                self.awaited(),
+                self.stalled().filter(|slot| !self.is_settled(*slot)).count(),
+            )));
         }
         Ok(())
     }
