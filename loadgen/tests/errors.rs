@@ -35,7 +35,7 @@ fn saying(bytes: &'static [u8]) -> SocketAddr {
 }
 
 /// Commands with the placeholders of [`filled`], what their one line contains, and the exit code.
-const TABLE: [(&str, &str, i32); 62] = [
+const TABLE: [(&str, &str, i32); 63] = [
     // The command line, for every subcommand.
     (
         "ecko ws://ECHO/echo",
@@ -55,6 +55,7 @@ const TABLE: [(&str, &str, i32); 62] = [
     ("echo ws://ECHO/echo --pid 4194305", "no such process", 2),
     ("echo ws://ECHO/echo --slow 2", "\"2\" is no share", 2),
     ("fanout ws://ECHO/echo --size 1", "--size 1 is too short: a message needs", 2),
+    ("fanout ws://ECHO/echo --duration 0", "it has to be more than 0", 2),
     ("fanout ws://ECHO/echo --publish http", "--publish http needs --publish-url", 2),
     ("fanout ws://ECHO/echo --publish http --publish-url https://x/", "needs http://HOST:PORT/PATH", 2),
     ("fanout ws://ECHO/echo --publish-text x", "has no {payload} in it", 2),
@@ -235,6 +236,8 @@ fn an_interrupted_run_reports_what_there_is() {
         // Each workload.
         (format!("fanout ws://{at}/echo --subscribers 1 --rate 1 --allow-limited"), "opened 1 of 1"),
         (format!("fanout ws://{at}/echo --subscribers 20 --rate 1 --allow-limited"), "of 20 connections"),
+        (format!("fanout ws://{at}/echo -c 20 --settle 1m --allow-limited"), "opened 20 of 20"),
+        (format!("fanout ws://{at}/echo -c 20 --publish members --settle 1m --allow-limited"), "given up 0"),
         (format!("connect ws://{at}/echo -c 20 --hold 1m --allow-limited"), "upgrade"),
         (format!("connect ws://{at}/echo -c 20 --rate 2 --allow-limited"), "of 20 connections"),
         (format!("idle ws://{at}/echo -c 20 --hold 1m"), "alive 20"),

@@ -19,6 +19,8 @@ enum Fault {
     None,
     /// Puts a name in front of what it relays.
     Names,
+    /// Claims that each message is another, which nobody has sent.
+    Renumbers,
     /// Every tenth message is relayed twice, not at all, changed, behind the next one, or late; or its sender is sent
     /// away, once.
     Repeats,
@@ -47,6 +49,7 @@ fn server() -> (Running, SocketAddr) {
     let paths = [
         ("right", Fault::None),
         ("names", Fault::Names),
+        ("renumbers", Fault::Renumbers),
         ("repeats", Fault::Repeats),
         ("drops", Fault::Drops),
         ("damages", Fault::Damages),
@@ -92,6 +95,8 @@ impl Handler for Relay {
         let (kind, mut payload) = (message.kind(), message.payload().to_vec());
         let is_tenth = self.relayed.fetch_add(1, Ordering::Relaxed) % 10 == 9;
         match self.fault {
+            // The first digit of eight, behind the mark and the run (`load/fanout/stamp.rs`).
+            Fault::Renumbers => payload[11] = b'B',
             Fault::Names => payload.splice(0..0, *b"Ada: ").for_each(drop),
             Fault::Repeats if is_tenth => drop(conn.publish(&self.topic, kind, &payload)),
             Fault::Drops if is_tenth => return,
@@ -217,6 +222,46 @@ fn what_is_wrong_in_a_round_is_told() {
             assert!(count(&report, "answered") > 0 && text.contains("NOT MET"), "{path} {size}: {text}");
         }
     }
+}
+
+#[test]
+fn what_is_wrong_by_a_schedule_is_told() {
+    let (_running, at) = server();
+    let faults = ["duplicate", "missed", "corrupt", "out_of_order"];
+    // Path, size, and which of those there are.
+    let table: [(&str, &str, &[&str]); 7] = [
+        ("right", "64", &[]),
+        ("repeats", "64", &["duplicate"]),
+        ("drops", "64", &["missed"]),
+        ("damages", "64", &["missed", "corrupt"]),
+        ("swaps", "64", &["out_of_order"]),
+        ("delays", "64", &["out_of_order"]),
+        // With one letter of content, which often happens to be that of the other message.
+        ("renumbers", "20", &["missed", "corrupt"]),
+    ];
+    for (path, size, expected) in table {
+        let line = format!(
+            "fanout ws://{at}/{path} -c 6 --shards 2 --message-rate 200 --size {size} --drain-timeout 1s {SHORT}"
+        );
+        let (report, text) = report(&line, if expected.is_empty() { 0 } else { 3 });
+        let found: Vec<&str> = faults.into_iter().filter(|fault| count(&report, fault) > 0).collect();
+        assert_eq!((found.as_slice(), count(&report, "sent")), (expected, 100), "{path}: {text}");
+        assert!(count(&report, "answered") > 0 || path == "renumbers", "{path}: {text}");
+    }
+}
+
+/// A publisher that does not keep up is told of, whoever is to blame.
+#[test]
+fn what_was_due_and_is_not_published_is_counted() {
+    let (_running, at) = server();
+    let line = format!(
+        "fanout ws://{at}/right -c 2 --publish command --publish-command sleep${{IFS}}0.2 --message-rate 40 \
+         --drain-timeout 100ms {SHORT}"
+    );
+    let (report, text) = report(&line, 3);
+    // 24 are due in 600 ms, and at most one in 200 ms is published until 100 ms later.
+    assert!((20..=24).contains(&count(&report, "unpublished")), "{text}");
+    assert!(text.contains("messages were due and not published"), "{text}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `wsload connect`, `wsload churn` and `wsload storm`.
 
-use super::load::HealthOptions;
+use super::load::{HealthOptions, positive};
 use super::slow::share;
 use super::{Common, Retry};
 use crate::units::time;
@@ -64,7 +64,7 @@ pub(crate) struct ConnectOptions {
 #[derive(Debug, Args)]
 pub(crate) struct ChurnOptions {
     /// How long connections keep coming, --rate of them a second.
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = positive)]
     pub(crate) duration: Duration,
     /// How long each of them stays, to within a tenth of a second; 0: not at all.
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = time)]

@@ -48,7 +48,7 @@ pub(crate) struct PhaseOptions {
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time)]
     pub(crate) warm_up: Duration,
     /// How long to measure.
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, value_name = "TIME", value_parser = positive)]
     pub(crate) duration: Option<Duration>,
     /// How long to wait for the last answers after that.
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = time)]

@@ -118,6 +118,7 @@ fn together(
         Load::Rounds(rounds) => play(rounds, &fleet, &seating, &audience.desk),
         Load::Schedule(campaign) => {
             audience.publishers.store(campaign.publishers, Ordering::Relaxed);
+            audience.count.store(campaign.count, Ordering::Relaxed);
             publish(options, campaign, target, &speakers.open, &fleet, &seating);
         }
     }
@@ -201,6 +202,7 @@ fn audience(options: &FanoutOptions, stamps: &Arc<Stamps>, publishers: u32) -> A
         stamps: Arc::clone(stamps),
         subscribe: options.subscribe(),
         publishers: AtomicU32::new(publishers),
+        count: AtomicU64::new(u64::MAX),
         desk: Desk::default(),
         slow: slow::Plan::of(&options.slow),
         fates: Arc::new(Fates::new(&options.slow)),

@@ -276,7 +276,8 @@ impl Driver for Megaphone {
     fn turn(&mut self, turn: &mut Turn<'_>) -> Again {
         let campaign = Arc::clone(&self.campaign);
         for _ in 0..SENT_IN_A_TURN_MAX {
-            let Some((number, speaker)) = self.next() else { return Again::Never };
+            let next = self.next().filter(|_| !campaign.is_over.load(Ordering::Relaxed));
+            let Some((number, speaker)) = next else { return Again::Never };
             let (due, now) = (campaign.due(number), clock::now());
             if due > now {
                 return Again::At(due);

@@ -73,7 +73,11 @@ pub(super) fn fill(
     // What has come to the generator is what it had to do, in rounds: it sends little, and gets much.
     report.health = strain.judge(&tally.meter, tally.messages, options.health.lag_max);
     neighbours::judge(&mut report.health, &options.common.url, strain.usage);
-    count(report, load, &tally);
+    let unpublished = match load {
+        Load::Schedule(campaign) if options.clock.is_none() => tally.unpublished(campaign),
+        _ => 0,
+    };
+    count(report, load, &tally, unpublished);
     judge_negative(report, &tally, uncertainty.unwrap_or_default());
     if (tally.messages == 0 || tally.deliveries == 0) && !interrupt::is_asked() {
         report.not_met("nothing was published in the window that came to anybody".into());
@@ -117,12 +121,16 @@ fn healthy(latency: Latency) -> Latency {
     }
 }
 
-fn count(report: &mut Report, load: &Load, tally: &Tally) {
+pub(super) const REFUSED: &str = "messages could not be published";
+pub(super) const UNPUBLISHED: &str = "messages were due and not published: publishing did not keep up";
+
+fn count(report: &mut Report, load: &Load, tally: &Tally, unpublished: u64) {
     let (found, failed) = (&tally.counts, load.failures().values().sum::<u64>());
     let counts = [
         ("sent", tally.messages, ""),
         ("answered", tally.deliveries, ""),
-        ("refused", failed + found.refused, "messages could not be published"),
+        ("refused", failed + found.refused, REFUSED),
+        ("unpublished", unpublished, UNPUBLISHED),
         ("rounds_missed", found.rounds_missed, "rounds were given up"),
         ("missed", tally.missed(), "deliveries did not come"),
         ("late", found.late, ""),
@@ -133,9 +141,14 @@ fn count(report: &mut Report, load: &Load, tally: &Tally) {
         ("other_messages", found.other, ""),
         ("slow_deliveries", found.slow, ""),
     ];
+    enter(report, &counts);
+}
+
+/// Counts by name, some with the fault that they count.
+pub(super) fn enter(report: &mut Report, counts: &[(&str, u64, &str)]) {
     for (name, count, fault) in counts {
-        report.counts.insert(name.to_owned(), count);
-        if count > 0 && !fault.is_empty() {
+        report.counts.insert((*name).to_owned(), *count);
+        if *count > 0 && !fault.is_empty() {
             report.not_met(format!("{count} {fault}"));
         }
     }

@@ -4,14 +4,16 @@ use super::history::{History, Place};
 use super::publish::{Published, lock};
 use super::rounds::Part;
 use super::stamp::{Found, Stamps};
+use super::window::Window;
+use crate::clock;
 use crate::fleet::Member;
 use crate::load::slow::{Fates, Plan, Reader};
-use crate::measure::meter::histogram;
+use crate::measure::meter::{histogram, record};
 use hdrhistogram::Histogram;
 use std::cell::{RefCell, RefMut};
 use std::collections::VecDeque;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use wsring::{Again, Closed, Conn, ConnectionId, Driver, Handler, Message, OpenFailure, Time, Turn};
 
@@ -75,6 +77,8 @@ pub(crate) struct Audience {
     pub(crate) subscribe: Vec<String>,
     /// Messages of one publisher are this far from each other.
     pub(crate) publishers: AtomicU32,
+    /// Messages by a schedule have numbers below this.
+    pub(crate) count: AtomicU64,
     pub(crate) desk: Desk,
     pub(crate) slow: Plan,
     pub(crate) fates: Arc<Fates>,
@@ -92,6 +96,8 @@ pub(crate) struct Lane {
     /// How often each message came, and when, until it has come to all.
     coming: VecDeque<(usize, Runs)>,
     pub(crate) counts: FanCounts,
+    /// How long it took for what had arrived together, where a [`Stopwatch`] looks.
+    turns: Option<Histogram<u64>>,
     /// In rounds, from when they begin on.
     pub(crate) part: Option<Part>,
 }
@@ -182,6 +188,8 @@ impl Handler for Subscriber {
             }
             (Found::Message(number, _), Role::Healthy(seat, history)) => match &mut lane.part {
                 Some(part) => part.delivered(*seat, number, conn.now(), &mut lane.counts),
+                // With so little content, damage to a number may not show otherwise.
+                None if number >= self.audience.count.load(Ordering::Relaxed) => lane.counts.corrupt += 1,
                 None => {
                     let publishers = self.audience.publishers.load(Ordering::Relaxed);
                     match history.note(number, publishers) {
@@ -278,6 +286,35 @@ pub(crate) fn add(runs: &mut Runs, now: Time) {
     }
 }
 
+/// Measures how long a shard takes for what has arrived together, as long as a window is open.
+pub(crate) struct Stopwatch {
+    lane: Shared,
+    window: Window,
+}
+
+impl Stopwatch {
+    /// To be made on its shard.
+    pub(crate) fn new(window: Window) -> Self {
+        let lane = Shared::here();
+        lane.borrow().turns = Some(histogram());
+        Self { lane, window }
+    }
+}
+
+impl Driver for Stopwatch {
+    fn turn(&mut self, turn: &mut Turn<'_>) -> Again {
+        match &mut self.lane.borrow().turns {
+            Some(turns) => {
+                if self.window.piece(turn.now()).is_some() {
+                    record(turns, clock::now().since(turn.now()));
+                }
+                Again::NextTurn
+            }
+            None => Again::Never,
+        }
+    }
+}
+
 /// Gives away what a shard still has, and ends.
 pub(crate) struct LastCall(pub(crate) Desk);
 
@@ -288,7 +325,11 @@ impl Driver for LastCall {
         while !lane.coming.is_empty() {
             lane.give_first(&self.0);
         }
-        let farewell = Farewell { counts: std::mem::take(&mut lane.counts), ..Farewell::default() };
+        let farewell = Farewell {
+            counts: std::mem::take(&mut lane.counts),
+            turns: lane.turns.take().unwrap_or_else(histogram),
+            ..Farewell::default()
+        };
         put(&self.0, Told::End(Box::new(farewell)));
         Again::Never
     }

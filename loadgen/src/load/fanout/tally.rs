@@ -7,13 +7,14 @@
 //! are counted where they arrive.
 
 use super::deliveries::{Deliveries, count};
-use super::publish::Published;
+use super::publish::{Campaign, Published};
 use super::subscriber::{FanCounts, Farewell, Runs, Told};
 use super::window::{Publisher, Window};
 use crate::measure::meter::{Meter, histogram, record, record_many};
 use crate::model::{Interval, Latency, Section, encode, percentile};
 use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
+use std::time::Duration;
 use wsring::Time;
 
 /// A piece of the window.
@@ -55,7 +56,8 @@ impl Tally {
     /// publisher's clock to say: by another it is a hair longer or shorter.
     pub(crate) fn new(window: Window, publisher: Publisher, expected: u64) -> Self {
         let measured = publisher.end.since(publisher.start);
-        let window = Window { interval: window.interval.min(measured), ..window };
+        let interval = window.interval.min(measured).max(Duration::from_nanos(1));
+        let window = Window { interval, ..window };
         let pieces = measured.as_nanos().div_ceil(window.interval.as_nanos());
         let piece = |_| Piece { sent: 0, delivered: 0, delivery: histogram() };
         Self {
@@ -166,6 +168,12 @@ impl Tally {
         self.fewest = Some(self.fewest.map_or(reached, |fewest| fewest.min(reached)));
     }
 
+    /// Messages of a schedule that were due and have not been published, nor tried to be. A run that was ended before its
+    /// time leaves the rest undone on purpose.
+    pub(crate) fn unpublished(&self, campaign: &Campaign) -> u64 {
+        if self.cut.is_some() { 0 } else { campaign.count.saturating_sub(campaign.done()) }
+    }
+
     /// Deliveries that did not come.
     pub(crate) fn missed(&self) -> u64 {
         match self.window.round {
@@ -258,7 +266,6 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     fn window(round: Option<u64>) -> Window {
         Window {

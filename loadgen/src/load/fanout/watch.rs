@@ -3,7 +3,7 @@
 use super::apart::Correspondence;
 use super::publish::lock;
 use super::rounds::Place;
-use super::subscriber::{Desk, LastCall};
+use super::subscriber::{Desk, LastCall, Stopwatch};
 use super::tally::Tally;
 use super::{Load, Seating, Times};
 use crate::args::FanoutOptions;
@@ -51,6 +51,10 @@ pub(super) fn watch(
     others: Option<Correspondence>,
 ) -> Result<Watched, Failure> {
     let mut tally = Tally::new(times.window, load.publisher(), u64::from(seating.members()));
+    if let Load::Schedule(_) = load {
+        let window = times.window;
+        seating.busy().for_each(|(shard, _)| fleet.client().drive(shard, move || Stopwatch::new(window)));
+    }
     let mut progress = Progress::new(options.common.output.no_progress);
     let mut edges = Edges::default();
     let mut shown = Time(0);

@@ -59,6 +59,7 @@ pub(super) fn subscribe(options: &FanoutOptions, address: &str) -> Result<Report
     let offsets = Arc::new(Mutex::new(offsets));
     let there = elsewhere(&run, stamps, schedule, (!is_same).then(|| Arc::clone(&offsets)));
     let campaign = Arc::new(there);
+    audience.count.store(campaign.count, Ordering::Relaxed);
     let [begin, start, end] =
         [campaign.begin, campaign.start, campaign.end].map(|there| campaign.publisher().here(there));
     let window = Window { origin, start, end, interval: options.phases.interval, round: None };
@@ -241,10 +242,12 @@ fn fill_publisher(
     report.health = strain.judge(&tally.meter, tally.messages, options.health.lag_max);
     neighbours::judge(&mut report.health, &options.common.url, strain.usage);
     let failed = campaign.failures().values().sum::<u64>();
-    report.counts.extend([(String::from("sent"), tally.messages), (String::from("refused"), failed)]);
-    if failed > 0 {
-        report.not_met(format!("{failed} messages could not be published"));
-    }
+    let counts = [
+        ("sent", tally.messages, ""),
+        ("refused", failed, result::REFUSED),
+        ("unpublished", tally.unpublished(campaign), result::UNPUBLISHED),
+    ];
+    result::enter(report, &counts);
     if tally.messages == 0 && !interrupt::is_asked() {
         report.not_met("nothing was published in the window".into());
     }

@@ -317,14 +317,15 @@ impl Part {
         if self.piece.index.is_some() {
             record(&mut self.farewell.turns, clock::now().since(now));
         }
-        if now < self.rounds.begin {
+        let is_cut = now >= self.rounds.end();
+        if now < self.rounds.begin && !is_cut {
             return Again::At(self.rounds.begin);
         }
-        if self.rounds.ready.load(Ordering::Acquire) < self.rounds.shards() {
+        if self.rounds.ready.load(Ordering::Acquire) < self.rounds.shards() && !is_cut {
             // The last of them begins.
             return Again::NextTurn;
         }
-        if self.rounds.stage.begin(self.rounds.shards()) {
+        if self.rounds.stage.begin(self.rounds.shards(), self.goes_on(now)) {
             self.rounds.began.store(now.0, Ordering::Release);
             self.has_begun = true;
         }

@@ -21,9 +21,9 @@ impl Stage {
         Scene::of(self.0.load(Ordering::Acquire))
     }
 
-    /// The first round begins; says whether it had not yet.
-    pub(crate) fn begin(&self, shards: u32) -> bool {
-        self.change(|scene| (scene.round == 0).then_some(Scene { round: 1, waiting: shards })).is_some()
+    /// The first round begins, if there is to be one; says whether it had not yet.
+    pub(crate) fn begin(&self, shards: u32, goes_on: bool) -> bool {
+        self.change(|scene| (scene.round == 0).then_some(Scene::after(0, shards, goes_on))).is_some()
     }
 
     /// A shard has everything of a round. When it was the last of so many, the next one begins, if there is to be
@@ -80,7 +80,7 @@ mod tests {
         let stage = Stage::default();
         let scene = |round, waiting| Scene { round, waiting };
         assert!(!stage.scene().is_over() && !stage.complete(0, 2, true));
-        assert!(stage.begin(2) && !stage.begin(2));
+        assert!(stage.begin(2, true) && !stage.begin(2, true));
         assert!(!stage.complete(1, 2, true) && stage.scene() == scene(1, 1));
         assert!(stage.complete(1, 2, true) && stage.scene() == scene(2, 2));
         // Who comes too late changes nothing.
@@ -91,11 +91,18 @@ mod tests {
     }
 
     #[test]
+    fn without_a_first_round_it_is_over() {
+        let stage = Stage::default();
+        assert!(stage.begin(2, false) && !stage.begin(2, true));
+        assert!(stage.scene().is_over() && !stage.complete(1, 2, true));
+    }
+
+    #[test]
     fn among_many_shards_each_round_ends_once() {
         const SHARDS: u32 = 4;
         const ROUNDS: u32 = 2000;
         let (stage, ended, given_up) = (Stage::default(), AtomicU32::new(0), AtomicU32::new(0));
-        stage.begin(SHARDS);
+        stage.begin(SHARDS, true);
         thread::scope(|scope| {
             for shard in 0..SHARDS {
                 let (stage, ended, given_up) = (&stage, &ended, &given_up);
