@@ -13,7 +13,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use wsring_io::{Connect, Time};
-use wsring_proto::deflate::DeflateOptions;
+use wsring_proto::deflate::{ContextRoom, DeflateOptions};
 use wsring_proto::handshake;
 use wsring_proto::handshake::{Scheme, Url};
 
@@ -43,6 +43,8 @@ pub(crate) struct Opening {
     pub(crate) handshake: handshake::Opening,
     /// Offered on top of that, as far as there is room when the request goes out.
     pub(crate) deflate: Option<DeflateOptions>,
+    /// For the window that the server was asked to let us keep, until its answer.
+    pub(crate) room: Option<ContextRoom>,
     pub(crate) handler: Box<dyn FnOnce() -> Box<dyn Handler> + Send>,
     /// When its shard has begun to connect.
     pub(crate) begun: Time,
@@ -247,6 +249,7 @@ impl Client {
         let opening = Box::new(Opening {
             handshake,
             deflate: options.deflate,
+            room: None,
             handler: Box::new(move || Box::new(make())),
             begun: Time(0),
             steps: None,

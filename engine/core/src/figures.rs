@@ -88,25 +88,31 @@ figures! {
     /// Overflows of the completion queue.
     overflows,
     /// Messages sent that were compressed for one connection (what topics compress for all is in
-    /// [`TopicFigures`]), bytes of their payloads before and after, and the time that it took, in vain too.
+    /// [`TopicFigures`]), bytes of their payloads before and after, by how many they got shorter where they did, and
+    /// the time that it took, in vain too.
     deflated_messages,
     /// See [`deflated_messages`](Self::deflated_messages).
     deflated_bytes_in,
     /// See [`deflated_messages`](Self::deflated_messages).
     deflated_bytes_out,
     /// See [`deflated_messages`](Self::deflated_messages).
+    deflate_saved_bytes,
+    /// See [`deflated_messages`](Self::deflated_messages).
     deflate_nanoseconds,
     /// Connections that have a compressor of their own at this moment.
     deflate_contexts,
     /// Memory of all compressors at this moment.
     deflate_context_bytes,
-    /// Messages received that were compressed, bytes of their payloads before and after they were inflated, and
-    /// the time that it took to read whatever came on connections that have agreed on compression.
+    /// Messages received that were compressed, bytes of their payloads before and after they were inflated, by how
+    /// many they were shorter where they were, and the time that it took to read whatever came on connections that have
+    /// agreed on compression.
     inflated_messages,
     /// See [`inflated_messages`](Self::inflated_messages).
     inflated_bytes_in,
     /// See [`inflated_messages`](Self::inflated_messages).
     inflated_bytes_out,
+    /// See [`inflated_messages`](Self::inflated_messages).
+    inflate_saved_bytes,
     /// See [`inflated_messages`](Self::inflated_messages).
     inflate_nanoseconds,
     /// Windows kept for connections whose peers refer to their earlier messages, at this moment.

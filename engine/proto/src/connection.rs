@@ -20,7 +20,7 @@ use crate::close::CloseReason;
 use crate::deflate::{ContextId, Deflate};
 use crate::extension::Extension;
 use crate::frame::{self, Header, Opcode};
-use crate::limits::HEADER_BYTES_MAX;
+use crate::limits::{self, HEADER_BYTES_MAX};
 use crate::role::Role;
 use crate::{Kind, Masking, Resources, Violation};
 use std::marker::PhantomData;
@@ -219,18 +219,20 @@ impl<R: Role> Connection<R> {
             _ => {}
         }
         let limits = resources.limits();
-        if header.length > limits.frame_bytes_max {
-            return Err(Violation::FrameTooLong { length: header.length, max: limits.frame_bytes_max });
-        }
         let before = under_way.map_or(0, |assembly| assembly.wire_bytes() as u64);
-        let length = before.saturating_add(header.length);
-        if length <= limits.message_bytes_max as u64 {
+        let (frame, message) = (header.length, before.saturating_add(header.length));
+        let (frame_max, message_max) = (limits.frame_bytes_max, limits.message_bytes_max as u64);
+        if frame <= frame_max && message <= message_max {
             return Ok(());
         }
         let compressed = header.reserved != 0 || under_way.is_some_and(|assembly| assembly.is_compressed());
-        if compressed && length <= limits.compressed_bytes_max() as u64 {
-            return Ok(());
+        let exceeds = |length, max| length > if compressed { limits::compressed(max) } else { max };
+        if exceeds(frame, frame_max) {
+            return Err(Violation::FrameTooLong { length: frame, max: frame_max });
         }
-        Err(Violation::MessageTooLong { length, max: limits.message_bytes_max })
+        if exceeds(message, message_max) {
+            return Err(Violation::MessageTooLong { length: message, max: limits.message_bytes_max });
+        }
+        Ok(())
     }
 }

@@ -42,13 +42,13 @@ const _: () = assert!(CLOSE_REASON_BYTES_MAX == 123, "RFC 6455 sections 5.5 and 
 /// What one peer may make us hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Longest payload of one frame, as it is on the wire; a longer one fails the connection with 1009 on sight
-    /// of its header.
+    /// Longest payload of one frame; a longer one fails the connection with 1009 on sight of its header. A frame
+    /// of a compressed message may be an eighth longer, as such a message may.
     pub frame_bytes_max: u64,
     /// Longest message, all fragments together; a longer one fails the connection with 1009 on sight
     /// of the header that would exceed it. Of a compressed message it bounds what comes out, which is never
-    /// inflated beyond it, and with an eighth more ([`compressed_bytes_max`](Self::compressed_bytes_max)) what
-    /// goes in.
+    /// inflated beyond it, and with an eighth and 64 bytes more what goes in: what cannot be compressed gets a
+    /// little longer, the more the smaller the pieces that the peer flushes.
     pub message_bytes_max: usize,
     /// Bytes of unfinished messages that all connections sharing one [`Resources`](crate::Resources)
     /// may hold together; a message that would exceed it fails its own connection with 1009.
@@ -60,12 +60,9 @@ pub struct Limits {
     pub context_bytes_max: usize,
 }
 
-impl Limits {
-    /// The most bytes of a compressed message on the wire: what cannot be compressed gets a little longer, the
-    /// more the smaller the pieces that the peer flushes.
-    pub fn compressed_bytes_max(&self) -> usize {
-        self.message_bytes_max.saturating_add(self.message_bytes_max / 8).saturating_add(64)
-    }
+/// The most bytes on the wire of what may be so long before it is compressed.
+pub(crate) fn compressed(bytes_max: u64) -> u64 {
+    bytes_max.saturating_add(bytes_max / 8).saturating_add(64)
 }
 
 impl Default for Limits {

@@ -2,7 +2,7 @@
 
 use crate::Limits;
 use crate::assembly::{Assembly, Inflating};
-use crate::deflate::{Contexts, DeflateFigures};
+use crate::deflate::{ContextRoom, Contexts, DeflateFigures};
 use crate::limits::{LONG_SPARE_BYTES_MAX, LONG_SPARES_MAX, SPARE_ASSEMBLIES_MAX, SPARE_ASSEMBLY_BYTES_MAX};
 use crate::simd::Level;
 
@@ -62,6 +62,12 @@ impl Resources {
     /// [`Connection::with_deflate`](crate::Connection::with_deflate) on.
     pub fn has_room_for_context(&self) -> bool {
         self.contexts.have_room()
+    }
+
+    /// Keeps room for a window until the answer to an offer says whether it is needed: drop it then, in front of
+    /// [`Connection::with_deflate`](crate::Connection::with_deflate). `None` where there is no room.
+    pub fn reserve_context(&self) -> Option<ContextRoom> {
+        self.contexts.reserve()
     }
 
     /// Windows held for connections whose peer refers to its earlier messages.

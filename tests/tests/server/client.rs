@@ -286,6 +286,23 @@ fn a_host_that_does_not_answer_tcp_is_given_up_after_the_handshake_timeout() {
 }
 
 #[test]
+fn the_handshake_timeout_counts_from_when_it_began_to_connect() {
+    let timeout = Duration::from_secs(3);
+    let settings = wsring::Settings { handshake_timeout: timeout, shards: Some(1), ..settings() };
+    let client = Client::start(settings).unwrap();
+    // TCP asks again after a second, and then there is room; the request is never answered.
+    let (listener, queue, options) = hanging();
+    let first = connect(&client, &options, Vec::new());
+    std::thread::sleep(timeout / 6);
+    let accepted: Vec<_> = queue.iter().map(|_| listener.accept().unwrap()).collect();
+    let (_listener, _queue, options) = hanging();
+    let second = connect(&client, &options, Vec::new());
+    assert!(failure(&second).contains("in time"));
+    assert!(first.try_recv().is_ok(), "it began first");
+    drop(accepted);
+}
+
+#[test]
 fn it_stops_by_the_deadline_though_tcp_is_not_answered() {
     let client = Client::start(settings()).unwrap();
     let (_listener, _queue, options) = hanging();

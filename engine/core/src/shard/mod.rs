@@ -272,8 +272,12 @@ impl<I: Io> Shard<I> {
         if matches!(phase, Phase::Http(_)) && self.local.settings.wants_addresses() {
             self.io.submit(Op::PeerAddress(socket));
         }
+        let mut patience = self.local.settings.handshake_timeout;
+        if let Phase::Opening(opening, _) = &phase {
+            patience = patience.saturating_sub(self.local.now.since(opening.begun));
+        }
         let mut session = Session::new(socket, phase, self.local.tick);
-        session.clock.limit = self.local.tick.after(self.local.settings.handshake_timeout);
+        session.clock.limit = self.local.tick.after(patience);
         self.wheel.set(socket.slot(), session.clock.limit);
         self.table.insert(session);
         self.io.submit(Op::ReceiveStart(socket));

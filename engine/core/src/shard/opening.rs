@@ -62,7 +62,8 @@ impl<I: Io> Shard<I> {
         };
         opening.steps = Some(Steps { begun: opening.begun, connected: self.local.now });
         if let Some(mut options) = opening.deflate {
-            options.server_takeover &= self.resources.has_room_for_context();
+            opening.room = options.server_takeover.then(|| self.resources.reserve_context()).flatten();
+            options.server_takeover = opening.room.is_some();
             opening.handshake = opening.handshake.deflate(options);
         }
         let mut head = Vec::with_capacity(512);

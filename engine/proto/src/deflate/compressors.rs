@@ -31,6 +31,17 @@ pub struct DeflateFigures {
     pub plain_bytes: u64,
     /// Bytes of their payloads as they are on the wire.
     pub wire_bytes: u64,
+    /// By how many bytes messages and fragments got shorter; what got longer takes nothing off.
+    pub saved_bytes: u64,
+}
+
+impl DeflateFigures {
+    pub(crate) fn add(&mut self, plain_bytes: usize, wire_bytes: usize, is_whole: bool) {
+        self.messages += u64::from(is_whole);
+        self.plain_bytes += plain_bytes as u64;
+        self.wire_bytes += wire_bytes as u64;
+        self.saved_bytes += plain_bytes.saturating_sub(wire_bytes) as u64;
+    }
 }
 
 /// Compressors of a thread, by the slot of their connection.
@@ -93,8 +104,8 @@ impl Compressors {
 
     /// Appends one frame of a message to `out`; the frames of a message in the order in which they are sent,
     /// the first with its opcode, the others with [`Opcode::Continuation`]. The message goes out compressed
-    /// (RSV1 set in its first frame) unless it is whole and shorter than [`Sending::bytes_min`], or whole and
-    /// would not get shorter, or in fragments and there is no memory for a compressor of its own.
+    /// (RSV1 set in its first frame) unless it is whole and shorter than [`Sending::bytes_min`], or whole, without
+    /// takeover, and would not get shorter, or in fragments and there is no memory for a compressor of its own.
     pub fn append_frame<R: Role>(
         &mut self,
         sending: Sending,
@@ -122,9 +133,7 @@ impl Compressors {
             return frame::append::<R>(out, opcode, fin, payload, masking);
         }
         let header_bytes = frame::header_bytes(out[start + 1]);
-        self.figures.messages += u64::from(fin);
-        self.figures.plain_bytes += payload.len() as u64;
-        self.figures.wire_bytes += (out.len() - start - header_bytes) as u64;
+        self.figures.add(payload.len(), out.len() - start - header_bytes, fin);
         if matches!(choice, Choice::Own) && fin {
             self.end_message(sending.slot, takeover);
         }

@@ -4,6 +4,8 @@ use super::history::{History, WINDOW_BYTES_MAX};
 use super::{DeflateFigures, Inflater};
 use crate::limits::SPARE_INFLATERS_MAX;
 use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Names a window in [`Contexts`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,8 +19,20 @@ pub(crate) struct Contexts {
     free: Vec<ContextId>,
     spare: Vec<Inflater>,
     bytes: usize,
+    /// Kept for windows that are asked for.
+    reserved: Arc<AtomicUsize>,
     bytes_max: usize,
     figures: DeflateFigures,
+}
+
+/// Room for a window that a server has been asked to let us keep, until it is dropped.
+#[derive(Debug)]
+pub struct ContextRoom(Arc<AtomicUsize>);
+
+impl Drop for ContextRoom {
+    fn drop(&mut self) {
+        self.0.fetch_sub(WINDOW_BYTES_MAX, Ordering::Relaxed);
+    }
 }
 
 impl Contexts {
@@ -28,6 +42,7 @@ impl Contexts {
             free: Vec::new(),
             spare: Vec::new(),
             bytes: 0,
+            reserved: Arc::default(),
             bytes_max,
             figures: DeflateFigures::default(),
         }
@@ -36,6 +51,14 @@ impl Contexts {
     /// Whether one more of the largest windows fits.
     pub(crate) fn have_room(&self) -> bool {
         self.fits(WINDOW_BYTES_MAX)
+    }
+
+    /// Keeps room for one of the largest windows, if there is.
+    pub(crate) fn reserve(&self) -> Option<ContextRoom> {
+        self.have_room().then(|| {
+            self.reserved.fetch_add(WINDOW_BYTES_MAX, Ordering::Relaxed);
+            ContextRoom(Arc::clone(&self.reserved))
+        })
     }
 
     /// A window for a connection, counted in full though it grows with what arrives.
@@ -114,13 +137,12 @@ impl Contexts {
     }
 
     pub(crate) fn count(&mut self, wire_bytes: usize, plain_bytes: usize) {
-        self.figures.messages += 1;
-        self.figures.wire_bytes += wire_bytes as u64;
-        self.figures.plain_bytes += plain_bytes as u64;
+        self.figures.add(plain_bytes, wire_bytes, true);
     }
 
     fn fits(&self, bytes: usize) -> bool {
-        bytes <= self.bytes_max.saturating_sub(self.bytes)
+        let taken = self.bytes.saturating_add(self.reserved.load(Ordering::Relaxed));
+        bytes <= self.bytes_max.saturating_sub(taken)
     }
 }
 

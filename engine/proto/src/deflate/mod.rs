@@ -20,6 +20,7 @@ mod options;
 pub use agreed::Deflate;
 pub use compressor::{Compressor, append_shared};
 pub use compressors::{Compressors, DeflateFigures, Sending};
+pub use contexts::ContextRoom;
 pub(crate) use contexts::{ContextId, Contexts};
 pub(crate) use inflater::{Inflater, Stop};
 pub use options::{DeflateOptions, InvalidDeflateOptions};

@@ -54,8 +54,9 @@ fn what_cannot_be_compressed_passes_at_the_limit_though_it_is_longer_on_the_wire
 #[test]
 fn rfc6455_10_4_limits_on_the_wire_act_on_sight_of_the_header() {
     let small = Limits { frame_bytes_max: 100, message_bytes_max: 1000, ..Limits::default() };
-    assert_eq!(small.compressed_bytes_max(), 1189);
-    check_limited(agreed(false, 15), &small, &[Frame::new(0xc2, "").announcing(101)], &[Seen::Failed(1009)]);
+    check_limited(agreed(false, 15), &small, &[Frame::new(0xc2, "").announcing(176)], &[]);
+    check_limited(agreed(false, 15), &small, &[Frame::new(0xc2, "").announcing(177)], &[Seen::Failed(1009)]);
+    check_limited(agreed(false, 15), &small, &[Frame::new(0x82, "").announcing(101)], &[Seen::Failed(1009)]);
     let wide = Limits { frame_bytes_max: u64::MAX, ..small };
     check_limited(agreed(false, 15), &wide, &[Frame::new(0xc2, "").announcing(1189)], &[]);
     check_limited(agreed(false, 15), &wide, &[Frame::new(0xc2, "").announcing(1190)], &[Seen::Failed(1009)]);

@@ -93,6 +93,13 @@ fn rfc7692_6_rsv1_is_set_in_the_first_frame_of_a_compressed_message() {
         assert_eq!((figures.messages, figures.plain_bytes), (3, 3000));
         let wire: usize = frames_in(&out).iter().map(|(_, payload)| payload.len()).sum();
         assert_eq!(figures.wire_bytes, wire as u64 - 4);
+        assert!(figures.saved_bytes >= figures.plain_bytes - figures.wire_bytes);
+        // With takeover even what gets longer is compressed: nothing that was saved is lost by that.
+        let noise = Random::new(3).bytes(1000);
+        pair.send(1, false, Opcode::Binary, true, &noise);
+        let after = pair.compressors.figures();
+        assert_eq!(after.messages - figures.messages, u64::from(takeover));
+        assert_eq!(after.saved_bytes, figures.saved_bytes);
     }
 }
 

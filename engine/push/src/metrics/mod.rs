@@ -88,7 +88,7 @@ const PER_SHARD: &[PerShard] = &[
         "wsring_deflate_saved_bytes",
         Type::Counter,
         "Bytes that compressing for one connection has saved.",
-        |shard| shard.deflated_bytes_in.saturating_sub(shard.deflated_bytes_out),
+        |shard| shard.deflate_saved_bytes,
     ),
     ("wsring_deflate_contexts", Type::Gauge, "Connections that have a compressor of their own.", |shard| {
         shard.deflate_contexts
@@ -100,7 +100,7 @@ const PER_SHARD: &[PerShard] = &[
         shard.inflated_messages
     }),
     ("wsring_inflate_saved_bytes", Type::Counter, "Bytes that clients have saved by compressing.", |shard| {
-        shard.inflated_bytes_out.saturating_sub(shard.inflated_bytes_in)
+        shard.inflate_saved_bytes
     }),
     (
         "wsring_inflate_contexts",

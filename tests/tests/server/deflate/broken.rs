@@ -95,7 +95,7 @@ fn a_message_that_inflates_beyond_the_limit_is_refused() {
 
 #[test]
 fn a_message_that_cannot_be_compressed_may_be_as_long_as_any() {
-    let limits = Limits { message_bytes_max: 100_000, ..Limits::default() };
+    let limits = Limits { frame_bytes_max: 100_000, message_bytes_max: 100_000, ..Limits::default() };
     let options = DeflateOptions { client_window_bits: 8, ..ALL };
     let server = serve_deflate_with(Settings { limits, ..settings() }, options);
     let mut peer = Deflated::open(server.address(), "/", "permessage-deflate; client_max_window_bits");

@@ -215,3 +215,14 @@ fn without_room_for_a_window_the_server_is_asked_to_keep_none() {
     let (first, second) = (open(), open());
     assert_eq!((first.0, second.0), (true, false));
 }
+
+#[test]
+fn of_many_openings_at_once_only_those_with_room_ask_for_a_window() {
+    let limits = Limits { context_bytes_max: 100 << 10, ..Limits::default() };
+    let client = Client::start(Settings { limits, shards: Some(1), ..settings() }).unwrap();
+    let server = serve(settings(), |server| super::echoes(server, ALL));
+    let options = ConnectOptions::new(&server.url("/")).unwrap().deflate(ALL);
+    let told: Vec<_> = (0..12).map(|_| connect(&client, &options, Vec::new())).collect();
+    let agreed: Vec<bool> = told.iter().map(|told| opened(told).unwrap().server_takeover()).collect();
+    assert_eq!(agreed.iter().filter(|takeover| **takeover).count(), 3, "{agreed:?}");
+}
