@@ -281,4 +281,15 @@ fn servers_that_never_answer_never_stop_or_vanish_do_not_hang_it() {
         while stream.read(&mut [0; 4096]).is_ok_and(|count| count > 0) {}
     });
     check(&format!("ws://{giant}/ {only}"), 3, &["announced a frame of"]);
+    let endless = serve(|mut stream| {
+        let _ = stream.write_all(SWITCHING);
+        let part = [&[0, 0x7F, 0, 0, 0, 0, 0, 0x10, 0, 0][..], &[0; 1 << 20]].concat();
+        let _ = stream.write_all(&[0x02, 0]);
+        while stream.write_all(&part).is_ok() {}
+    });
+    check(
+        &format!("ws://{endless}/ --timeout 60s --only echo"),
+        3,
+        &["a message of 68157440 bytes and more"],
+    );
 }

@@ -188,6 +188,38 @@ fn lines_of_standard_input_are_sent() {
     }
 }
 
+/// Calls it with these words and looks for some texts in what it prints.
+#[track_caller]
+fn says(address: SocketAddr, line: &str, code: i32, texts: &[&str]) {
+    let url = format!("ws://{address}/");
+    let output =
+        inspect(&[&url].into_iter().map(String::as_str).chain(line.split(' ')).collect::<Vec<_>>(), "");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let end: Vec<&str> = text.lines().rev().take(20).collect();
+    assert_eq!(output.status.code(), Some(code), "{line}: {end:#?}");
+    for expected in texts {
+        assert!(text.contains(expected), "no {expected:?} at the end of {end:#?}");
+    }
+}
+
+#[test]
+fn servers_that_never_stop_neither_hang_nor_fill_it() {
+    let flood = serve(|mut stream| {
+        switch(&mut stream, "");
+        let frame = [&b"\x82\x64"[..], &[0; 100]].concat();
+        while stream.write_all(&frame.repeat(100)).is_ok() {}
+    });
+    says(flood, "--timeout 300ms --bytes 0", 3, &["WRONG: a Close did not come within 300ms"]);
+    let endless = serve(|mut stream| {
+        switch(&mut stream, "");
+        let part = [&b"\x00\x7f\0\0\0\0\0\x10\0\0"[..], &[0; 1 << 20]].concat();
+        let _ = stream.write_all(b"\x02\x00");
+        while stream.write_all(&part).is_ok() {}
+    });
+    let expected = ["a message of 68157440 bytes and more", "1009, message too big", "nothing wrong"];
+    says(endless, "--timeout 60s --bytes 0 --count 1", 0, &expected);
+}
+
 #[test]
 fn mistakes_and_unreachable_servers_get_one_clear_line() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

@@ -16,7 +16,7 @@ pub(super) const PONG: u8 = 0xA;
 /// RSV1 in [`Frame::reserved`]: a compressed message begins (RFC 7692 section 6).
 pub(super) const RSV1: u8 = 0b100;
 
-/// Longest payload that is read; one that is announced longer is not waited for.
+/// Longest payload that is read, of a frame and of a message of many; what is announced longer is not waited for.
 pub(super) const PAYLOAD_BYTES_MAX: u64 = 64 << 20;
 
 /// A frame as it is or was sent.
@@ -127,6 +127,19 @@ impl Frame {
         let mut bytes = self.payload.clone();
         mask(&mut bytes, self.key);
         bytes
+    }
+
+    /// Puts the payload behind what has come of its message.
+    ///
+    /// # Errors
+    /// Together they are more than [`PAYLOAD_BYTES_MAX`]: so many.
+    pub(super) fn append_to(&self, message: &mut Vec<u8>) -> Result<(), u64> {
+        let length = (message.len() + self.payload.len()) as u64;
+        if length > PAYLOAD_BYTES_MAX {
+            return Err(length);
+        }
+        message.extend_from_slice(&self.payload);
+        Ok(())
     }
 
     /// Reads the frame at the front of `bytes`: it, and how many bytes it took; `None` while it is not

@@ -168,7 +168,9 @@ impl Link {
                 (TEXT | BINARY, None) => {
                     begun = Some((frame.opcode, frame.reserved & RSV1 != 0, frame.payload));
                 }
-                (CONTINUATION, Some((_, _, payload))) => payload.extend(frame.payload),
+                (CONTINUATION, Some((_, _, payload))) => frame.append_to(payload).map_err(|length| {
+                    Outcome::fail(format!("answered with a message of {length} bytes and more"))
+                })?,
                 _ => return Err(Outcome::fail(self.text(&Arrival::Frame(frame)))),
             }
             if let Some((opcode, compressed, payload)) = begun.take_if(|_| frame.fin) {

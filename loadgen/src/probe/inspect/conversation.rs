@@ -105,7 +105,10 @@ impl Conversation<'_> {
         }
         let deadline = Instant::now() + self.patience();
         while self.stage != Stage::Ended {
-            match self.feed.next(Some(deadline.saturating_duration_since(Instant::now()))) {
+            let remaining = deadline.saturating_duration_since(Instant::now());
+            // Without a look at what waits, so that a flood of frames ends too.
+            let event = if remaining.is_zero() { Event::Nothing } else { self.feed.next(Some(remaining)) };
+            match event {
                 Event::Bytes(bytes) => self.receive(&bytes)?,
                 Event::Ended(error) => self.ended(error)?,
                 Event::Line(_) | Event::InputEnded => {}
@@ -193,14 +196,23 @@ impl Conversation<'_> {
                     self.frame(&frame)?;
                 }
                 Ok(None) => return Ok(()),
-                Err(length) => {
-                    self.buffer.clear();
-                    self.fail(&[(1009, format!("a frame of {length} bytes is announced"))])?;
-                    self.stage = Stage::Ended;
-                    return Ok(());
-                }
+                Err(length) => self.too_long(&format!("a frame of {length} bytes"))?,
             }
         }
+    }
+
+    /// What comes is right, but more than is looked at (section 10.4): the conversation ends here.
+    fn too_long(&mut self, what: &str) -> io::Result<()> {
+        self.buffer.clear();
+        self.note(
+            Tone::Notable,
+            &format!("{what}: longer than is looked at, so the conversation ends here"),
+        )?;
+        if self.stage == Stage::Open {
+            self.close(&Close { code: 1009, reason: String::new() })?;
+        }
+        self.stage = Stage::Ended;
+        Ok(())
     }
 
     fn frame(&mut self, frame: &Frame) -> io::Result<()> {
@@ -210,6 +222,9 @@ impl Conversation<'_> {
         let brought = self.receiving.take(frame);
         if let Some(message) = brought.message {
             self.note(Tone::Strong, &message.text(self.receiving.messages, self.style.bytes_max))?;
+        }
+        if let Some(length) = brought.too_long {
+            return self.too_long(&format!("a message of {length} bytes and more"));
         }
         let right = brought.faults.is_empty();
         self.fail(&brought.faults)?;

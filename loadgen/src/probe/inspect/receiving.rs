@@ -24,6 +24,13 @@ struct Begun {
     payload: Vec<u8>,
 }
 
+impl Begun {
+    /// The message that this frame begins, without its payload.
+    fn by(frame: &Frame) -> Self {
+        Self { opcode: frame.opcode, compressed: frame.reserved & RSV1 != 0, frames: 0, payload: Vec::new() }
+    }
+}
+
 /// What a frame brought.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Brought {
@@ -31,6 +38,8 @@ pub(super) struct Brought {
     pub(super) message: Option<Message>,
     /// What is wrong, each with its section; the code is what the client closes with.
     pub(super) faults: Vec<(u16, String)>,
+    /// How long the message is so far, if that is more than is looked at.
+    pub(super) too_long: Option<u64>,
 }
 
 /// A message of the server.
@@ -57,14 +66,20 @@ impl Receiving {
         }
         // What breaks the order of frames is no part of any message.
         if !faults.is_empty() || frame.opcode >= CLOSE {
-            return Brought { message: None, faults };
+            return Brought { faults, ..Brought::default() };
         }
-        match self.gather(frame) {
+        let begun = self.begun.get_or_insert_with(|| Begun::by(frame));
+        if let Err(length) = frame.append_to(&mut begun.payload) {
+            return Brought { too_long: Some(length), ..Brought::default() };
+        }
+        begun.frames += 1;
+        let Some(begun) = self.begun.take_if(|_| frame.fin) else { return Brought::default() };
+        match self.whole(begun) {
             Ok(message) => {
-                self.messages += u64::from(message.is_some());
-                Brought { message, faults }
+                self.messages += 1;
+                Brought { message: Some(message), ..Brought::default() }
             }
-            Err(fault) => Brought { message: None, faults: vec![fault] },
+            Err(fault) => Brought { faults: vec![fault], ..Brought::default() },
         }
     }
 
@@ -94,16 +109,7 @@ impl Receiving {
         checks.into_iter().filter(|(wrong, _)| *wrong).map(|(_, why)| (1002, why)).collect()
     }
 
-    fn gather(&mut self, frame: &Frame) -> Result<Option<Message>, (u16, String)> {
-        let begun = self.begun.get_or_insert_with(|| Begun {
-            opcode: frame.opcode,
-            compressed: frame.reserved & RSV1 != 0,
-            frames: 0,
-            payload: Vec::new(),
-        });
-        begun.frames += 1;
-        begun.payload.extend_from_slice(&frame.payload);
-        let Some(begun) = self.begun.take_if(|_| frame.fin) else { return Ok(None) };
+    fn whole(&mut self, begun: Begun) -> Result<Message, (u16, String)> {
         let payload = match (&mut self.inflater, begun.compressed) {
             (Some(inflater), true) => inflater
                 .message(&begun.payload)
@@ -114,7 +120,7 @@ impl Receiving {
             return Err((1007, "the text is not UTF-8 (8.1)".into()));
         }
         let Begun { opcode, compressed, frames, .. } = begun;
-        Ok(Some(Message { opcode, payload, frames, compressed }))
+        Ok(Message { opcode, payload, frames, compressed })
     }
 }
 
