@@ -65,11 +65,25 @@ fn the_engine_passes_every_probe() {
 
 #[test]
 fn a_server_without_faults_passes_every_probe() {
-    let address = broken::start(Fault::None);
-    assert_eq!(not_passed(verdicts(address, "--timeout 10s").1), BTreeMap::new());
-    let limited = broken::start(Fault::LargeMessagesRefused);
-    assert_eq!(not_passed(verdicts(limited, "--timeout 10s --only large-message").1), BTreeMap::new());
-    let (code, verdicts) = verdicts(address, "--timeout 10s --no-echo");
+    let table = [
+        (Fault::None, "", ""),
+        (Fault::LargeMessagesRefused, "--only large-message", ""),
+        (Fault::Talkative, "", ""),
+        (Fault::SubprotocolNeeded, "--header Sec-WebSocket-Protocol:chess", "subprotocol-unasked"),
+        (Fault::None, "--header Sec-WebSocket-Extensions:x --only extension-unasked", "extension-unasked"),
+    ];
+    for (server, more, not_applicable) in table {
+        let (_, verdicts) = verdicts(broken::start(server), &format!("--timeout 10s {more}"));
+        let names: Vec<String> = not_applicable.split_whitespace().map(String::from).collect();
+        let expected =
+            [("not_applicable".to_owned(), names)].into_iter().filter(|(_, names)| !names.is_empty());
+        assert_eq!(not_passed(verdicts), expected.collect(), "{server:?}");
+    }
+}
+
+#[test]
+fn without_an_echo_the_other_probes_pass() {
+    let (code, verdicts) = verdicts(broken::start(Fault::None), "--timeout 10s --no-echo");
     let rest = not_passed(verdicts);
     assert_eq!(
         (code, rest.keys().map(String::as_str).collect::<Vec<_>>()),

@@ -5,7 +5,7 @@ use super::link::{Arrival, End, Link, close_text, described};
 use super::outcome::{Outcome, Probing, each};
 use super::probe::Section::Rfc6455;
 use super::probe::{Needs, Probe};
-use crate::probe::frame::{BINARY, CLOSE, PING, TEXT};
+use crate::probe::frame::{BINARY, CLOSE, PING, PONG, TEXT};
 use crate::probe::meaning::CloseBody;
 
 /// Section 5.5.1.
@@ -89,11 +89,16 @@ pub(super) const PROBES: &[Probe] = &[
     },
 ];
 
-/// The payload of the server's Close; Pings and messages that come before it are passed over.
+/// The payload of what is sent behind a Close.
+const AFTER: &[u8] = b"after";
+
+/// The payload of the server's Close; what comes before it is passed over, but for the answer to what was sent
+/// behind ours.
 fn server_close(link: &mut Link) -> Result<Vec<u8>, Outcome> {
     loop {
         match link.arrival() {
             Arrival::Frame(frame) if frame.opcode == CLOSE => return Ok(frame.payload),
+            Arrival::Frame(frame) if frame.opcode == PONG && frame.payload != AFTER => {}
             Arrival::Frame(frame) if frame.opcode <= BINARY || frame.opcode == PING => {}
             nothing => return Err(Outcome::fail(link.text(&nothing))),
         }
@@ -140,7 +145,7 @@ fn close_ends_tcp(bench: &Bench) -> Probing {
 
 fn after_close(bench: &Bench) -> Probing {
     let mut link = bench.open()?;
-    link.send_frames(&[client_close(1000, b""), client(PING, b"after"), client(TEXT, b"after")]);
+    link.send_frames(&[client_close(1000, b""), client(PING, AFTER), client(TEXT, AFTER)]);
     link.finish_writing();
     server_close(&mut link)?;
     match link.arrival() {

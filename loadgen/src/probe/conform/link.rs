@@ -3,7 +3,7 @@
 use super::outcome::Outcome;
 use crate::probe::answer::{Answer, HEAD_BYTES_MAX, shown};
 use crate::probe::deflate::Inflater;
-use crate::probe::frame::{BINARY, CLOSE, CONTINUATION, Frame, PING, PONG, RSV1, TEXT};
+use crate::probe::frame::{BINARY, CLOSE, CONTINUATION, Frame, LengthForm, PING, PONG, RSV1, TEXT};
 use crate::probe::meaning::{CloseBody, opcode_name};
 use crate::probe::target::Target;
 use std::io::{ErrorKind, Read, Write};
@@ -23,6 +23,8 @@ pub(super) struct Link {
     pub(super) inflater: Option<Inflater>,
     /// Frames of the server that had a mask.
     pub(super) masked: u32,
+    /// The first length of the server that was not in its shortest form.
+    pub(super) long: Option<(u64, LengthForm)>,
 }
 
 /// What came next from the server.
@@ -55,6 +57,7 @@ impl Link {
             deadline: Instant::now() + target.patience,
             inflater: None,
             masked: 0,
+            long: None,
         })
     }
 
@@ -123,6 +126,9 @@ impl Link {
                 Ok(Some((frame, taken))) => {
                     self.buffer.drain(..taken);
                     self.masked += u32::from(frame.key.is_some());
+                    if frame.form != LengthForm::shortest(frame.length) {
+                        self.long.get_or_insert((frame.length, frame.form));
+                    }
                     return Arrival::Frame(frame);
                 }
                 Ok(None) => {}
@@ -188,16 +194,20 @@ impl Link {
         }
     }
 
-    /// Waits for the echo of a message; others are passed over, as a greeting may be.
+    /// Waits for the echo of a message; others are passed over, as a greeting may be, and told of when it does not
+    /// come.
     pub(super) fn expect_message(&mut self, opcode: u8, payload: &[u8]) -> Result<(), Outcome> {
         let mut other = None;
         loop {
             match self.message() {
                 Ok((found, echo)) if found == opcode && echo == payload => return Ok(()),
                 Ok((found, echo)) => {
-                    other.get_or_insert_with(|| format!("answered {}", described(found, &echo)));
+                    other.get_or_insert_with(|| described(found, &echo));
                 }
-                Err(outcome) => return Err(other.map_or(outcome, Outcome::fail)),
+                Err(outcome) => {
+                    let after = other.map_or_else(String::new, |other| format!(", after {other}"));
+                    return Err(Outcome::fail(outcome.found + &after));
+                }
             }
         }
     }

@@ -294,7 +294,11 @@ fn extension(bench: &Bench) -> Probing {
 
 /// The answer must not have a header for which nothing was offered.
 fn unasked(bench: &Bench, name: &str) -> Probing {
-    let (_, answer) = bench.switch(&bench.request()?)?;
+    let request = bench.request()?;
+    if !request.header(name).is_empty() {
+        return Err(Outcome::not_applicable("asked for by --header"));
+    }
+    let (_, answer) = bench.switch(&request)?;
     match answer.list(name) {
         None => Ok(Outcome::pass("answered without it")),
         Some(value) => Err(Outcome::fail(format!("answered {name}: {value}"))),

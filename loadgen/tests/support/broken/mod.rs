@@ -15,6 +15,9 @@ use std::time::Duration;
 #[rustfmt::skip]
 pub(crate) enum Fault {
     None,
+    // Right as well, and not like most: one insists on a subprotocol; one greets, sends news and Pongs for which
+    // nobody asked, and has a limit.
+    SubprotocolNeeded, Talkative,
     // The opening handshake.
     WrongAccept, NoConnectionHeader, VersionIgnored, VersionsUnsaid, VersionOptional, KeyOptional, KeyUnchecked,
     UpgradeOptional, ConnectionOptional, MethodIgnored, NamesInOneCase, ConnectionIsNoList, SubprotocolInvented,

@@ -97,6 +97,9 @@ fn refusal(request: &Request) -> Option<&'static str> {
     }
     let base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/".contains(&byte);
     let is_key = |key: &str| key.len() == 24 && key.ends_with("==") && key[..22].bytes().all(base64);
+    if fault == Fault::SubprotocolNeeded && request.header("Sec-WebSocket-Protocol") != Some("chess") {
+        return Some("400 Bad Request");
+    }
     match request.header("Sec-WebSocket-Key") {
         None if fault != Fault::KeyOptional => Some("400 Bad Request"),
         Some(key) if !is_key(key) && fault != Fault::KeyUnchecked => Some("400 Bad Request"),
@@ -127,6 +130,7 @@ fn switching(request: &Request) -> (String, Option<Agreed>) {
     }
     match request.header("Sec-WebSocket-Protocol") {
         Some(_) if fault == Fault::SubprotocolInvented => text += "Sec-WebSocket-Protocol: superchat\r\n",
+        Some(_) if fault == Fault::SubprotocolNeeded => text += "Sec-WebSocket-Protocol: chess\r\n",
         None if fault == Fault::SubprotocolUnasked => text += "Sec-WebSocket-Protocol: superchat\r\n",
         _ => {}
     }

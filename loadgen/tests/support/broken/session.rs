@@ -62,6 +62,9 @@ impl Session {
     }
 
     fn converse(&mut self) -> Result<(), Stop> {
+        if self.fault == Fault::Talkative {
+            self.send(true, 0, 1, b"welcome")?;
+        }
         loop {
             let mut frames = 0;
             while let Some(frame) = self.take()? {
@@ -142,13 +145,17 @@ impl Session {
         }
         let limit = match self.fault {
             Fault::HugeFramesAwaited => u64::MAX,
-            Fault::LargeMessagesRefused => 500_000,
+            Fault::LargeMessagesRefused | Fault::Talkative => 500_000,
             _ => LIMIT,
         };
         if length > limit { Err(Stop::Failed(1009)) } else { Ok(length) }
     }
 
     fn frame(&mut self, frame: Frame) -> Result<(), Stop> {
+        if self.fault == Fault::Talkative {
+            self.send(true, 0, 10, b"heartbeat")?;
+            self.send(true, 0, 1, b"news")?;
+        }
         match frame.opcode {
             0..=2 => self.data(frame),
             8 => self.close(&frame.payload),
