@@ -202,6 +202,38 @@ fn says(address: SocketAddr, line: &str, code: i32, texts: &[&str]) {
     }
 }
 
+/// Opens, sends this, waits for a Close of two bytes, and ends.
+fn send_and_end(bytes: &'static [u8]) -> SocketAddr {
+    serve(move |mut stream| {
+        switch(&mut stream, "");
+        stream.write_all(bytes).unwrap();
+        take(&mut stream, masked(&[2]));
+    })
+}
+
+#[test]
+fn what_is_wrong_about_the_end_and_what_is_not() {
+    let unanswered = "WRONG: our Close was not answered (5.5.1)";
+    let table: [(&[u8], &str, i32, &str); 7] = [
+        (b"\x88\x02\x03\xe8\x81\x02hi", "--count 1", 3, "WRONG: a data frame behind a Close (5.5.1)"),
+        (b"\x88\x02\x03\xe8\x8a\x02hi", "--count 1", 0, "nothing wrong"),
+        (b"", "--close 1000", 3, unanswered),
+        // A Close with such a code fails the connection, and then a server need not send one (7.1.7).
+        (b"", "--close 1005", 0, "an API reports 1006"),
+        (b"\x82\x7f\x00\x00\x01\0\0\0\0\0", "--count 1", 0, "Binary, 1099511627776 bytes announced"),
+        (
+            b"\x82\x7f\x80\x00\x01\0\0\0\0\0",
+            "--count 1",
+            3,
+            "the most significant bit of a length is 0 (5.2)",
+        ),
+        (b"\x89\x7f\x00\x00\x01\0\0\0\0\0", "--count 1", 3, "a control frame has at most 125 bytes"),
+    ];
+    for (bytes, words, code, expected) in table {
+        says(send_and_end(bytes), &format!("--timeout 10s {words}"), code, &[expected]);
+    }
+}
+
 #[test]
 fn servers_that_never_stop_neither_hang_nor_fill_it() {
     let flood = serve(|mut stream| {

@@ -134,7 +134,7 @@ impl Frame {
     /// # Errors
     /// Together they are more than [`PAYLOAD_BYTES_MAX`]: so many.
     pub(super) fn append_to(&self, message: &mut Vec<u8>) -> Result<(), u64> {
-        let length = (message.len() + self.payload.len()) as u64;
+        let length = self.length.saturating_add(message.len() as u64);
         if length > PAYLOAD_BYTES_MAX {
             return Err(length);
         }
@@ -146,11 +146,11 @@ impl Frame {
     /// whole.
     ///
     /// # Errors
-    /// It announces more than [`PAYLOAD_BYTES_MAX`]: so many.
-    pub(super) fn decode(bytes: &[u8]) -> Result<Option<(Self, usize)>, u64> {
+    /// It announces more than [`PAYLOAD_BYTES_MAX`]: the frame without its payload.
+    pub(super) fn decode(bytes: &[u8]) -> Result<Option<(Self, usize)>, Self> {
         let Some((mut frame, start)) = Self::decode_header(bytes) else { return Ok(None) };
         if frame.length > PAYLOAD_BYTES_MAX {
-            return Err(frame.length);
+            return Err(frame);
         }
         let end = start + frame.length as usize;
         let Some(payload) = bytes.get(start..end) else { return Ok(None) };
@@ -232,6 +232,7 @@ mod tests {
         check(&frame, &[0x5F, 1, b'x']);
         check(&frame.clone().announcing(LengthForm::Bits16, 1), &[0x5F, 126, 0, 1, b'x']);
         check(&frame.announcing(LengthForm::Bits64, 1), &[0x5F, 127, 0, 0, 0, 0, 0, 0, 0, 1, b'x']);
-        assert_eq!(Frame::decode(&[0x82, 0x7F, 0x80, 0, 0, 0, 0, 0, 0, 0]), Err(1 << 63));
+        let huge = Frame::new(BINARY, b"").announcing(LengthForm::Bits64, 1 << 63);
+        assert_eq!(Frame::decode(&huge.encode()), Err(huge));
     }
 }

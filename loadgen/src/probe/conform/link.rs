@@ -122,7 +122,7 @@ impl Link {
                 return Arrival::Silence;
             }
             match Frame::decode(&self.buffer) {
-                Err(length) => return Arrival::End(End::TooLong(length)),
+                Err(frame) => return Arrival::End(End::TooLong(frame.length)),
                 Ok(Some((frame, taken))) => {
                     self.buffer.drain(..taken);
                     self.masked += u32::from(frame.key.is_some());

@@ -38,8 +38,10 @@ pub(super) struct Conversation<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     Open,
-    /// We have sent a Close.
+    /// We have sent a Close, which the server must answer.
     Sent,
+    /// We have sent a Close that must not be sent, to see what the server makes of it.
+    SentWrong,
     /// Both have.
     Both,
     /// TCP has ended, with or without that.
@@ -113,7 +115,7 @@ impl Conversation<'_> {
                 Event::Ended(error) => self.ended(error)?,
                 Event::Line(_) | Event::InputEnded => {}
                 Event::Nothing => {
-                    let missing = if self.stage == Stage::Sent { "a Close" } else { "the end of TCP" };
+                    let missing = if self.stage == Stage::Both { "the end of TCP" } else { "a Close" };
                     self.fault(&format!("{missing} did not come within {:?} (5.5.1)", self.patience()))?;
                     return Ok(());
                 }
@@ -170,8 +172,12 @@ impl Conversation<'_> {
     }
 
     fn close(&mut self, close: &Close) -> io::Result<()> {
-        self.stage = Stage::Sent;
-        self.send(Frame::new(CLOSE, &[&close.code.to_be_bytes(), close.reason.as_bytes()].concat()))
+        let payload = [&close.code.to_be_bytes(), close.reason.as_bytes()].concat();
+        self.stage = match CloseBody::parse(&payload) {
+            CloseBody::Wrong(_) => Stage::SentWrong,
+            CloseBody::Empty | CloseBody::Code(..) => Stage::Sent,
+        };
+        self.send(Frame::new(CLOSE, &payload))
     }
 
     /// Masks, sends and shows a frame.
@@ -196,18 +202,20 @@ impl Conversation<'_> {
                     self.frame(&frame)?;
                 }
                 Ok(None) => return Ok(()),
-                Err(length) => self.too_long(&format!("a frame of {length} bytes"))?,
+                Err(frame) => {
+                    self.buffer.clear();
+                    self.frame(&frame)?;
+                    self.stage = Stage::Ended;
+                }
             }
         }
     }
 
     /// What comes is right, but more than is looked at (section 10.4): the conversation ends here.
-    fn too_long(&mut self, what: &str) -> io::Result<()> {
+    fn too_long(&mut self, length: u64) -> io::Result<()> {
         self.buffer.clear();
-        self.note(
-            Tone::Notable,
-            &format!("{what}: longer than is looked at, so the conversation ends here"),
-        )?;
+        let why = format!("a message of {length} bytes and more, which is not looked at: it ends here");
+        self.note(Tone::Notable, &why)?;
         if self.stage == Stage::Open {
             self.close(&Close { code: 1009, reason: String::new() })?;
         }
@@ -224,7 +232,7 @@ impl Conversation<'_> {
             self.note(Tone::Strong, &message.text(self.receiving.messages, self.style.bytes_max))?;
         }
         if let Some(length) = brought.too_long {
-            return self.too_long(&format!("a message of {length} bytes and more"));
+            return self.too_long(length);
         }
         let right = brought.faults.is_empty();
         self.fail(&brought.faults)?;
@@ -279,8 +287,8 @@ impl Conversation<'_> {
     }
 
     fn ended(&mut self, error: Option<io::Error>) -> io::Result<()> {
-        let clean = self.stage == Stage::Both;
-        self.stage = Stage::Ended;
+        let stage = std::mem::replace(&mut self.stage, Stage::Ended);
+        let clean = stage == Stage::Both;
         if !self.buffer.is_empty() {
             let (count, begun) = (self.buffer.len(), shown(&self.buffer));
             self.note(Tone::Notable, &format!("\n<- the beginning of a frame, {count} bytes: {begun}"))?;
@@ -294,7 +302,8 @@ impl Conversation<'_> {
             }
         };
         let tone = if clean { Tone::Faint } else { Tone::Notable };
-        self.note(tone, &format!("\n{} {how}", Direction::Received.arrow()))
+        self.note(tone, &format!("\n{} {how}", Direction::Received.arrow()))?;
+        if stage == Stage::Sent { self.fault("our Close was not answered (5.5.1)") } else { Ok(()) }
     }
 
     fn summary(&mut self) -> io::Result<()> {

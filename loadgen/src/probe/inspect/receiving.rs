@@ -11,6 +11,8 @@ pub(super) struct Receiving {
     /// Where compression was agreed on.
     inflater: Option<Inflater>,
     begun: Option<Begun>,
+    /// Whether the server has sent a Close.
+    closed: bool,
     /// Whole messages so far.
     pub(super) messages: u64,
 }
@@ -59,6 +61,7 @@ impl Receiving {
     /// Takes the next frame.
     pub(super) fn take(&mut self, frame: &Frame) -> Brought {
         let mut faults = self.faults_of_header(frame);
+        self.closed |= frame.opcode == CLOSE;
         if frame.opcode == CLOSE
             && let CloseBody::Wrong(why) = CloseBody::parse(&frame.payload)
         {
@@ -91,6 +94,9 @@ impl Receiving {
         let undefined = frame.reserved & !defined;
         let reserved = (BINARY + 1..CLOSE).contains(&opcode) || opcode > PONG;
         let checks = [
+            // Pings and Pongs are no data (5.5): a Pong may have been on its way.
+            (self.closed && !control, "a data frame behind a Close (5.5.1)".into()),
+            (length >> 63 != 0, "the most significant bit of a length is 0 (5.2)".into()),
             (frame.key.is_some(), "a server masks no frame (5.1)".into()),
             (
                 undefined != 0,
@@ -159,6 +165,8 @@ mod tests {
             (vec![Frame::new(TEXT, b"x").unfinished(), Frame::new(TEXT, b"x")], "not finished"),
             (vec![Frame::new(TEXT, b"\xff")], "UTF-8"),
             (vec![Frame::new(CLOSE, b"\x03")], "one byte"),
+            (vec![Frame::new(CLOSE, b""), Frame::new(PING, b""), Frame::new(TEXT, b"x")], "behind a Close"),
+            (vec![Frame::new(BINARY, b"").announcing(LengthForm::Bits64, 1 << 63)], "most significant bit"),
         ];
         for (frames, expected) in table {
             let mut receiving = Receiving::default();
