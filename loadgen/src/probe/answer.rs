@@ -13,6 +13,11 @@ pub(super) struct Answer {
 /// The longest head that is waited for.
 pub(super) const HEAD_BYTES_MAX: usize = 64 << 10;
 
+/// Where the head ends that these bytes begin with: behind its empty line, whose line ends may lack their CR.
+pub(super) fn head_end(bytes: &[u8]) -> Option<usize> {
+    (2..=bytes.len()).find(|end| bytes[..*end].ends_with(b"\n\n") || bytes[..*end].ends_with(b"\n\r\n"))
+}
+
 impl Answer {
     /// Reads a head that ends in an empty line.
     ///
@@ -67,6 +72,24 @@ pub(super) fn shown(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn heads_end_where_the_engine_says_so() {
+        let table: [(&[u8], Option<usize>); 5] = [
+            (b"HTTP/1.1 101\r\n\r\n\x81\n\n", Some(16)),
+            (b"HTTP/1.1 101\nX: y\n\nrest", Some(19)),
+            (b"HTTP/1.1 101\n\r\n", Some(15)),
+            (b"HTTP/1.1 101\r\n\r", None),
+            (b"", None),
+        ];
+        for (bytes, expected) in table {
+            for cut in 0..=bytes.len() {
+                let end = head_end(&bytes[..cut]);
+                assert_eq!(end, expected.filter(|end| *end <= cut), "{}", bytes[..cut].escape_ascii());
+                assert_eq!(end, wsring_proto::http::head_end(&bytes[..cut], 0));
+            }
+        }
+    }
 
     #[test]
     fn heads_are_read_as_they_are() {

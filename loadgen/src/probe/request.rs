@@ -2,7 +2,11 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use wsring_proto::handshake::{Url, accept_key};
+use sha1::{Digest, Sha1};
+use wsring_proto::handshake::Url;
+
+/// The bytes that a server appends to the key (section 1.3).
+pub(super) const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// Request line and headers in their order.
 #[derive(Clone, Debug)]
@@ -64,7 +68,7 @@ impl Request {
 
     /// What the server has to prove itself with (section 4.2.2).
     pub(super) fn accept(&self) -> String {
-        accept_key(self.header("Sec-WebSocket-Key").as_bytes()).escape_ascii().to_string()
+        STANDARD.encode(Sha1::digest([self.header("Sec-WebSocket-Key"), GUID].concat()))
     }
 
     /// As it goes over the wire.
@@ -90,6 +94,8 @@ mod tests {
     fn the_example_of_section_1_3() {
         assert_eq!(request().header("sec-websocket-key"), "dGhlIHNhbXBsZSBub25jZQ==");
         assert_eq!(request().accept(), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        let key = wsring_proto::handshake::accept_key(b"another key");
+        assert_eq!(request().with("Sec-WebSocket-Key", "another key").accept().as_bytes(), key);
         let text = String::from_utf8(request().encode()).unwrap();
         assert!(text.starts_with("GET /chat HTTP/1.1\r\nHost: server.example.com\r\n"), "{text}");
         assert!(text.ends_with("Sec-WebSocket-Version: 13\r\n\r\n"), "{text}");

@@ -1,7 +1,7 @@
 //! One connection of a probe: nothing on it waits longer than the patience.
 
 use super::outcome::Outcome;
-use crate::probe::answer::{Answer, HEAD_BYTES_MAX, shown};
+use crate::probe::answer::{Answer, HEAD_BYTES_MAX, head_end, shown};
 use crate::probe::deflate::Inflater;
 use crate::probe::frame::{BINARY, CLOSE, CONTINUATION, Frame, LengthForm, PING, PONG, RSV1, TEXT};
 use crate::probe::meaning::{CloseBody, opcode_name};
@@ -9,7 +9,6 @@ use crate::probe::target::Target;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
-use wsring_proto::http::head_end;
 
 /// A TCP connection and what has arrived on it. Each [`send`](Self::send) begins the patience anew, so a
 /// probe of so many sends ends after as many times the patience, whatever the server does.
@@ -93,7 +92,7 @@ impl Link {
     /// The head of the server's answer.
     pub(super) fn answer(&mut self) -> Result<Answer, Outcome> {
         loop {
-            if let Some(end) = head_end(&self.buffer, 0) {
+            if let Some(end) = head_end(&self.buffer) {
                 let head: Vec<u8> = self.buffer.drain(..end).collect();
                 let not_http =
                     |start| Outcome::fail(format!("answered with something that is no HTTP: {start}"));

@@ -1,12 +1,11 @@
 //! What comes from the server and from standard input, one after the other.
 
-use crate::probe::answer::{Answer, HEAD_BYTES_MAX, shown};
+use crate::probe::answer::{Answer, HEAD_BYTES_MAX, head_end, shown};
 use std::io::{self, BufRead, ErrorKind, Read};
 use std::net::TcpStream;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
-use wsring_proto::http::head_end;
 
 /// Something happened.
 #[derive(Debug)]
@@ -88,7 +87,7 @@ pub(super) fn read_answer(stream: &mut TcpStream, patience: Duration) -> Result<
     let deadline = Instant::now() + patience;
     let mut buffer = Vec::new();
     loop {
-        if let Some(end) = head_end(&buffer, 0) {
+        if let Some(end) = head_end(&buffer) {
             let rest = buffer.split_off(end);
             let answer = Answer::parse(&buffer);
             return answer

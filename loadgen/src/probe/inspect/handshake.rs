@@ -5,10 +5,7 @@ use super::picture::{Direction, Style, line};
 use crate::probe::answer::Answer;
 use crate::probe::deflate::{Agreed, NAME};
 use crate::probe::paint::Tone;
-use crate::probe::request::Request;
-
-/// The bytes that a server appends to the key (section 1.3).
-const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+use crate::probe::request::{GUID, Request};
 
 /// What the answer means.
 #[derive(Debug)]
