@@ -122,7 +122,7 @@ const FAULTS: &[(Fault, &str, &str)] = &[
     (Fault::OpcodesIgnored, "reserved-opcodes", ""),
     (Fault::LengthsWrittenLong, "lengths", ""),
     (Fault::LengthFormsUnchecked, "", "length-not-minimal"),
-    (Fault::TopBitIgnored, "length-top-bit", ""),
+    (Fault::TopBitIgnored, "", "length-top-bit"),
     (Fault::LongPongCut, "ping", ""),
     (Fault::PingWaitsForMessage, "ping-in-message", ""),
     (Fault::PingsInARowLost, "many-pings", ""),

@@ -1,6 +1,6 @@
 //! The head of an HTTP answer, read leniently: what is wrong with it is for others to say.
 
-/// A status line and headers.
+/// A status line and headers, all of which can be printed: other characters stand as escapes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Answer {
     /// The status line: version, status and reason.
@@ -25,14 +25,17 @@ impl Answer {
     /// It is no HTTP at all: how it begins.
     pub(super) fn parse(head: &[u8]) -> Result<Self, String> {
         let text = String::from_utf8_lossy(head);
-        let mut lines = text.lines();
-        let start = lines.next().unwrap_or_default().to_owned();
+        let mut lines = text.lines().map(printable);
+        let start = lines.next().unwrap_or_default();
         let status = start
             .strip_prefix("HTTP/")
             .and_then(|rest| rest.split_whitespace().nth(1)?.parse().ok())
             .ok_or_else(|| shown(head))?;
-        let headers = lines.filter_map(|line| line.split_once(':'));
-        let headers = headers.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()));
+        let header = |line: String| {
+            let (name, value) = line.split_once(':')?;
+            Some((name.trim().to_owned(), value.trim().to_owned()))
+        };
+        let headers = lines.filter_map(header);
         Ok(Self { start, status, headers: headers.collect() })
     }
 
@@ -59,6 +62,16 @@ impl Answer {
     pub(super) fn status_line(&self) -> &str {
         self.start.split_once(' ').map_or("", |(_, rest)| rest.trim())
     }
+}
+
+/// A terminal would act on control characters; the tab, which may stand between two items, is left.
+fn printable(line: &str) -> String {
+    let escaped = |character: char| match character {
+        '\t' => "\t".into(),
+        character if character.is_control() => character.escape_default().to_string(),
+        character => character.to_string(),
+    };
+    line.chars().map(escaped).collect()
 }
 
 /// The beginning of some bytes for a line of text.
@@ -99,6 +112,12 @@ mod tests {
         assert!(answer.lists("Connection", "upgrade") && !answer.lists("Upgrade", "web"));
         assert_eq!(answer.list("X").as_deref(), Some("a, b"));
         assert_eq!(answer.list("Y"), None);
+        let escapes =
+            Answer::parse(b"HTTP/1.1 200 \x1b[2J\r\nServer: \x1b]0;x\x07\xc2\x9b1m\r\nX: a,\tb\r\n\r\n")
+                .unwrap();
+        assert_eq!(escapes.status_line(), "200 \\u{1b}[2J");
+        assert_eq!(escapes.list("Server").as_deref(), Some("\\u{1b}]0;x\\u{7}\\u{9b}1m"));
+        assert!(escapes.lists("X", "b"));
         assert_eq!(Answer::parse(b"SSH-2.0-x\r\n\r\n"), Err("\"SSH-2.0-x\\r\\n\\r\\n\"".into()));
     }
 }

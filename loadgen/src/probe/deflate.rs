@@ -97,13 +97,14 @@ impl Agreed {
         match (name, value) {
             ("server_no_context_takeover", None) => self.server_takeover = false,
             ("client_no_context_takeover", None) => self.client_takeover = false,
-            ("server_max_window_bits", value) => self.server_bits = window_bits(name, value, 15)?,
+            ("server_max_window_bits", value) => self.server_bits = window_bits(name, value)?,
             // Section 7.1.2.2: only when the client said that it can.
             ("client_max_window_bits", _) if !offered.has(name) => {
                 return Err(format!("the answer has {name}, which the offer had not"));
             }
             ("client_max_window_bits", value) => {
-                self.client_bits = window_bits(name, value, offered.bits(name))?;
+                // Section 7.1.2.2: the server may ignore the offered value, to which the client keeps.
+                self.client_bits = window_bits(name, value)?.min(offered.bits(name));
             }
             ("server_no_context_takeover" | "client_no_context_takeover", Some(value)) => {
                 return Err(format!("the answer has {name}={value}, which takes no value"));
@@ -129,13 +130,11 @@ impl Agreed {
     }
 }
 
-/// Sections 7.1.2.1 and 7.1.2.2: a decimal number from 8 to 15 without leading zeros, or to less where the
-/// offer says so.
-fn window_bits(name: &str, value: Option<&str>, bits_max: u8) -> Result<u8, String> {
+/// Sections 7.1.2.1 and 7.1.2.2: a decimal number from 8 to 15 without leading zeros.
+fn window_bits(name: &str, value: Option<&str>) -> Result<u8, String> {
     let value = value.ok_or_else(|| format!("the answer has {name} without a value"))?;
-    let bits =
-        value.parse().ok().filter(|bits| (8..=bits_max).contains(bits) && !value.starts_with(['0', '+']));
-    bits.ok_or_else(|| format!("the answer has {name}={value}, allowed are 8 to {bits_max}"))
+    let bits = value.parse().ok().filter(|bits| (8..=15).contains(bits) && !value.starts_with(['0', '+']));
+    bits.ok_or_else(|| format!("the answer has {name}={value}, allowed are 8 to 15"))
 }
 
 /// Compresses the messages of a client, one after the other.
@@ -236,6 +235,12 @@ mod tests {
         let right = [
             (plain, plain, ALL),
             ("permessage-deflate; client_max_window_bits=10", bits, Agreed { client_bits: 10, ..ALL }),
+            // The server may ignore the offered value; the client keeps to it all the same.
+            (
+                "permessage-deflate; client_max_window_bits=15",
+                "permessage-deflate; client_max_window_bits=10",
+                Agreed { client_bits: 10, ..ALL },
+            ),
             (
                 "permessage-deflate; client_no_context_takeover",
                 plain,

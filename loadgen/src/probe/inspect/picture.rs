@@ -1,6 +1,6 @@
 //! One frame as bytes, each with what it means (RFC 6455 section 5.2).
 
-use crate::probe::frame::{CLOSE, Frame, LengthForm, PAYLOAD_BYTES_MAX, RSV1};
+use crate::probe::frame::{BINARY, CLOSE, Frame, LengthForm, PAYLOAD_BYTES_MAX, RSV1, TEXT};
 use crate::probe::meaning::{CloseBody, close_code, opcode_name};
 use crate::probe::paint::{Paint, Tone};
 use std::fmt::{Display, Write as _};
@@ -74,7 +74,9 @@ impl Style {
         };
         let reserved = match frame.reserved {
             0 => "no reserved bit is set".into(),
-            RSV1 if self.deflate => "RSV1: the message is compressed (RFC 7692 section 6)".into(),
+            RSV1 if self.deflate && matches!(frame.opcode, TEXT | BINARY) => {
+                "RSV1: the message is compressed (RFC 7692 section 6)".into()
+            }
             bits => format!("{}: nothing here defines them", reserved_names(bits)),
         };
         self.row(out, &hex(&[first]), &bits(first, 0x80), "FIN", fin);
@@ -189,7 +191,7 @@ pub(super) fn line(out: &mut String, text: impl Display) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::probe::frame::{BINARY, TEXT};
+    use crate::probe::frame::{CONTINUATION, PING};
 
     const STYLE: Style = Style { paint: Paint::Plain, bytes_max: 20, deflate: false };
 
@@ -244,6 +246,16 @@ mod tests {
      ... 236 bytes more (--bytes)
 ",
         );
+    }
+
+    #[test]
+    fn only_the_first_frame_of_a_message_says_that_it_is_compressed() {
+        let style = Style { deflate: true, ..STYLE };
+        for (opcode, compressed) in [(TEXT, true), (BINARY, true), (CONTINUATION, false), (PING, false)] {
+            let frame = Frame::new(opcode, b"").reserved(RSV1);
+            let picture = style.frame(Direction::Received, 1, &frame);
+            assert_eq!(picture.contains("the message is compressed"), compressed, "{picture}");
+        }
     }
 
     #[test]
