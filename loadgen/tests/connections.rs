@@ -137,6 +137,20 @@ fn connect_counts_what_fails() {
     assert_eq!(report["verdict"], "not_met");
 }
 
+/// Of few openings too, the one that left last says how late the generator was.
+#[test]
+fn openings_that_left_late_make_a_run_invalid() {
+    let (_running, at) = server();
+    for (workload, flags) in [("connect", "-c 5"), ("churn", "--duration 5ms --lifetime 0")] {
+        let line = format!("{workload} ws://{at}/echo {flags} --lag-max 0");
+        let (late, text) = report(&line, 4);
+        assert_eq!(late["verdict"], "invalid", "{text}");
+        assert!(text.contains("schedule lag, p99 is") && text.contains("allowed are 0 ns"), "{text}");
+        let (_, text) = report(&format!("{line} --allow-limited"), 0);
+        assert!(text.contains("the generator was the limit: schedule lag"), "{text}");
+    }
+}
+
 /// The server is there, and its accept queue full.
 #[test]
 fn connect_tells_of_lost_syns() {

@@ -62,8 +62,9 @@ pub(crate) struct PhaseOptions {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Validity")]
 pub(crate) struct HealthOptions {
-    /// Longest 99th percentile of the time by which messages leave later than the schedule wants it. When not
-    /// given: 1ms or a tenth of the response's 99th percentile, whichever is more.
+    /// Longest 99th percentile of the time by which messages leave, or openings begin, later than the schedule wants
+    /// it. When not given: a tenth of the 99th percentile of response, and 1ms at least; of connect and churn: a tenth
+    /// of that of open, and 10ms at least.
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) lag_max: Option<Duration>,
     /// Do not call a run INVALID (exit code 4) when the generator was its limit: warn instead. Right where only

@@ -128,7 +128,11 @@ fn hang_up(fleet: &Fleet<'_>, how: CloseHow) {
 
 /// Connections that left later than the schedule wanted it say something about the generator.
 pub(super) fn judge(report: &mut Report, options: &HealthOptions) {
-    let p99 = |report: &Report, name: &str| report.latency(name).and_then(|latency| latency.at(99.0));
+    // Of however few openings: this is no figure to show but a limit to keep.
+    let p99 = |report: &Report, name: &str| {
+        let histogram = report.latency(name)?.histogram().ok()?;
+        Some(histogram.value_at_percentile(99.0))
+    };
     let Some(lag) = p99(report, "schedule_lag").map(Duration::from_nanos) else { return };
     let share = p99(report, "open").map_or(Duration::ZERO, |open| Duration::from_nanos(open / 10));
     let limit = options.lag_max.unwrap_or_else(|| LAG_MIN.max(share));
