@@ -8,6 +8,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::SocketAddr;
 use std::time::Duration;
 use wsring::{ConnectOptions, DeflateOptions};
+use wsring_proto::handshake::Opening;
 
 /// How long the kernel remembers a connection of which it has closed its end first (TIME_WAIT).
 pub(crate) const TIME_WAIT: Duration = Duration::from_secs(60);
@@ -59,6 +60,7 @@ impl Target {
             fixed: None,
             random: RandomState::new(),
         };
+        target.check()?;
         if target.is_fixed() {
             target.fixed = Some(target.fill(0)?);
         }
@@ -115,6 +117,26 @@ impl Target {
         all.all(Template::is_fixed)
     }
 
+    /// Writes what the first connection says of itself, as it will stand in its request.
+    ///
+    /// # Errors
+    /// The caller's fault: that is no header, or no subprotocol.
+    fn check(&self) -> Result<(), Failure> {
+        let fill = |template: &Template| template.fill(&self.data, 0, 0, Place::Header);
+        let mut opening = Opening::new([0; 16]).host("localhost");
+        if let Some(origin) = &self.origin {
+            opening = opening.origin(&fill(origin));
+        }
+        for subprotocol in &self.subprotocols {
+            opening = opening.subprotocol(&fill(subprotocol));
+        }
+        for (name, value) in &self.headers {
+            opening = opening.header(name, &fill(value));
+        }
+        let wrong = |cause| Failure::Usage(format!("the request cannot be sent: {cause}"));
+        opening.write(&mut Vec::new()).map_err(wrong)
+    }
+
     /// Everything but the source.
     fn fill(&self, number: u32) -> Result<ConnectOptions, Failure> {
         let mut hasher = self.random.build_hasher();
@@ -147,13 +169,7 @@ fn connect_options(url: &str) -> Result<ConnectOptions, Failure> {
 
 /// All headers that are asked for: as such, as cookies, and as a token.
 fn headers(options: &ConnectionOptions, data: &Data) -> Result<Vec<(String, Template)>, Failure> {
-    let mut headers = Vec::new();
-    for header in &options.header {
-        let (name, value) = header.split_once(':').ok_or_else(|| {
-            Failure::Usage(format!("--header {header:?} is none; write it as 'X-User: {{user}}'"))
-        })?;
-        headers.push((name.trim().to_owned(), value.trim().to_owned()));
-    }
+    let mut headers = options.header.clone();
     if let Some(cookie) = options.cookie.iter().find(|cookie| !cookie.contains('=')) {
         return Err(Failure::Usage(format!("--cookie {cookie:?} is none; write it as 'name=value'")));
     }

@@ -1,4 +1,4 @@
-//! Durations and sizes as they are written on the command line.
+//! Durations, sizes and headers as they are written on the command line.
 
 use std::time::Duration;
 
@@ -34,6 +34,20 @@ pub(crate) fn size(text: &str) -> Result<usize, String> {
     number.checked_mul(bytes).and_then(|bytes| usize::try_from(bytes).ok()).ok_or_else(wrong)
 }
 
+/// Name and value of a header as in `X-User: ada` (RFC 9110 sections 5.1 and 5.5).
+pub(crate) fn header(text: &str) -> Result<(String, String), String> {
+    let is_name = |name: &str| {
+        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        !name.is_empty() && name.bytes().all(is_token)
+    };
+    let is_value = |value: &str| value.bytes().all(|byte| byte == b'\t' || !byte.is_ascii_control());
+    let parts = text.split_once(':').map(|(name, value)| (name.trim(), value.trim()));
+    match parts.filter(|(name, value)| is_name(name) && is_value(value)) {
+        Some((name, value)) => Ok((name.into(), value.into())),
+        None => Err(format!("{text:?} is no header; write it as 'X-User: ada'")),
+    }
+}
+
 fn split(text: &str) -> Option<(u64, &str)> {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     Some((text[..end].parse().ok()?, &text[end..]))
@@ -57,6 +71,24 @@ mod tests {
         }
         for text in ["", "s", "30", "1.5s", "30 s", "-1s", "99999999999999999999s", "99999999999h"] {
             assert!(time(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn headers_have_a_name_and_a_value_on_one_line() {
+        let table = [
+            ("Cookie: a=b", Some(("Cookie", "a=b"))),
+            ("X:", Some(("X", ""))),
+            ("Authorization:Bearer a:b", Some(("Authorization", "Bearer a:b"))),
+            ("X: a\tb", Some(("X", "a\tb"))),
+            ("no colon", None),
+            (": value", None),
+            ("two words: x", None),
+            ("X: a\r\nY: b", None),
+        ];
+        for (text, expected) in table {
+            let expected = expected.map(|(name, value)| (name.into(), value.into()));
+            assert_eq!(header(text).ok(), expected, "{text}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::CompressionOptions;
 use crate::sources::{Ports, Range};
-use crate::units::size;
+use crate::units::{header, size};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -25,8 +25,8 @@ pub(crate) struct ConnectionOptions {
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) receive_buffer: Option<usize>,
     /// A header of the opening handshake, as 'X-User: {user}'; may be given again.
-    #[arg(long, short = 'H', value_name = "NAME: VALUE")]
-    pub(crate) header: Vec<String>,
+    #[arg(long, short = 'H', value_name = "NAME: VALUE", value_parser = header)]
+    pub(crate) header: Vec<(String, String)>,
     /// A cookie, as 'session={random}'; may be given again.
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) cookie: Vec<String>,

@@ -4,6 +4,7 @@ use super::load::{HealthOptions, PhaseOptions, positive, rate};
 use super::{Common, KindChoice, SlowOptions};
 use crate::load::presets::{FanoutPreset, Publishing};
 use crate::load::size::SizeChoice;
+use crate::units::header;
 use clap::{Args, ValueEnum};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -50,8 +51,8 @@ pub(crate) struct FanoutOptions {
     #[arg(long, value_name = "TEXT")]
     pub(crate) publish_text: Option<String>,
     /// A header of each POST; may be given again.
-    #[arg(long, value_name = "NAME: VALUE")]
-    pub(crate) publish_header: Vec<String>,
+    #[arg(long, value_name = "NAME: VALUE", value_parser = header)]
+    pub(crate) publish_header: Vec<(String, String)>,
     /// For --publish command: run by sh for each message, which it gets on standard input.
     #[arg(long, value_name = "COMMAND", required_if_eq("publish", "command"))]
     pub(crate) publish_command: Option<String>,

@@ -23,8 +23,7 @@ impl Target {
     /// Reads the command line and looks the host up.
     ///
     /// # Errors
-    /// The caller's fault: no WebSocket URL, one with TLS, or something that is no header. The
-    /// environment's: the host has no address.
+    /// The caller's fault: no WebSocket URL, or one with TLS. The environment's: the host has no address.
     pub(super) fn new(url: &str, options: &PeerOptions) -> Result<Self, Failure> {
         let url: Url = url.parse().map_err(|error| Failure::Usage(format!("{error}")))?;
         if url.scheme() == Scheme::Wss {
@@ -32,12 +31,11 @@ impl Target {
                 "{url} needs TLS, which this command does not speak yet: give it the server's ws:// address"
             )));
         }
-        let headers = options.headers.iter().map(|header| parse_header(header)).collect::<Result<_, _>>()?;
         if options.timeout.is_zero() {
             return Err(Failure::Usage("--timeout is 0; nothing answers in no time".into()));
         }
         let address = look_up(&url)?;
-        Ok(Self { url, address, headers, patience: options.timeout })
+        Ok(Self { url, address, headers: options.headers.clone(), patience: options.timeout })
     }
 
     /// Opens a TCP connection on which no write and no read blocks for longer than the patience.
@@ -73,45 +71,4 @@ fn look_up(url: &Url) -> Result<SocketAddr, Failure> {
     let mut addresses =
         (url.host(), url.port()).to_socket_addrs().map_err(|error| failure(error.to_string()))?;
     addresses.next().ok_or_else(|| failure("the host has no address".into()))
-}
-
-fn parse_header(text: &str) -> Result<(String, String), Failure> {
-    let parts = text.split_once(':').map(|(name, value)| (name.trim(), value.trim()));
-    let is_header = |(name, value): &(&str, &str)| {
-        let name_ok = !name.is_empty()
-            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte));
-        name_ok && value.bytes().all(|byte| byte >= b' ' && byte != 0x7F)
-    };
-    match parts.filter(is_header) {
-        Some((name, value)) => Ok((name.into(), value.into())),
-        None => {
-            Err(Failure::Usage(format!("{text:?} is no header; write it as --header 'Cookie: session=1'")))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn headers_have_a_name_and_a_value_on_one_line() {
-        let table = [
-            ("Cookie: a=b", Some(("Cookie", "a=b"))),
-            ("X:", Some(("X", ""))),
-            ("Authorization:Bearer a:b", Some(("Authorization", "Bearer a:b"))),
-            ("no colon", None),
-            (": value", None),
-            ("two words: x", None),
-            ("X: a\r\nY: b", None),
-        ];
-        for (text, expected) in table {
-            let parsed = parse_header(text).ok();
-            assert_eq!(
-                parsed.as_ref().map(|(name, value)| (name.as_str(), value.as_str())),
-                expected,
-                "{text}"
-            );
-        }
-    }
 }
