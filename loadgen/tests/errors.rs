@@ -5,6 +5,7 @@ mod support;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 use support::raw::{answer, faulty};
@@ -221,10 +222,15 @@ fn interrupt(child: &Child) {
 
 /// Begins a run, and interrupts it so much later.
 fn interrupted(line: &str, after: Duration) -> (Option<i32>, String) {
+    interrupted_when(line, || thread::sleep(after))
+}
+
+/// Begins a run, and interrupts it when this returns.
+fn interrupted_when(line: &str, until: impl FnOnce()) -> (Option<i32>, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wsload"));
     let command = command.args(line.split_whitespace()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn().expect("wsload runs");
-    thread::sleep(after);
+    until();
     interrupt(&child);
     let began = Instant::now();
     let output = child.wait_with_output().expect("it ends");
@@ -273,6 +279,39 @@ fn an_interrupted_run_reports_what_there_is() {
     let (code, said) = interrupted(&format!("{search} -c 2 --allow-limited"), Duration::from_millis(2500));
     assert_eq!((code, said.contains("verdict     NOT MET: interrupted")), (Some(3), true), "{said}");
     assert!(said.contains("messages per second, where the search ended"), "{said}");
+}
+
+/// Four connections are to have a Ping or a message each, one in a second, and the first has it: what follows is not
+/// sent, and not missed.
+#[test]
+fn an_interrupted_run_sends_nothing_more() {
+    for (flag, opcode, fact) in [("--ping-at-end", 9, "ponged"), ("--echo-at-end", 2, "echoed")] {
+        let (seen, arrived) = channel();
+        let at = faulty(move |mut stream| {
+            let mut bytes = [0; 2048];
+            let read = stream.read(&mut bytes).unwrap_or(0);
+            answer(&mut stream, &bytes[..read]);
+            // A client's frame: two bytes, the mask, and the payload, which goes back. 9 is a Ping, and 10 a Pong.
+            while stream.read(&mut bytes).is_ok_and(|read| read > 6) && bytes[0] == 0x80 | opcode {
+                let length = usize::from(bytes[1] & 0x7F);
+                let mask = [bytes[2], bytes[3], bytes[4], bytes[5]];
+                let payload =
+                    bytes[6..6 + length].iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask);
+                let head = [0x80 | if opcode == 9 { 10 } else { opcode }, length as u8];
+                let _ = stream.write_all(&head.into_iter().chain(payload).collect::<Vec<_>>());
+                let _ = seen.send(());
+            }
+        });
+        let line = format!("idle ws://{at}/ -c 4 --rate 1 --hold 0 --no-progress {flag}");
+        let (code, said) = interrupted_when(&line, || {
+            arrived.recv_timeout(Duration::from_secs(60)).expect("the first is sent");
+        });
+        let (sent, words) =
+            (1 + arrived.try_iter().count(), said.split_whitespace().collect::<Vec<_>>().join(" "));
+        let expected = format!("{fact} {sent} of {sent} connections");
+        assert_eq!((code, sent < 4, words.contains(&expected)), (Some(3), true, true), "{expected}: {said}");
+        assert!(!said.contains("did not"), "{said}");
+    }
 }
 
 /// Whoever has nothing yet says so; whoever does not come to its end ends at the second signal.

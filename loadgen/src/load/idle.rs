@@ -8,6 +8,7 @@
 //!   close
 //! ```
 
+use super::phases::CUT_DRAIN;
 use super::pinging::{Pinged, ping_all};
 use super::slow::{Fates, Plan, Reader};
 use crate::args::IdleOptions;
@@ -132,17 +133,24 @@ fn account(board: &Board, report: &mut Report) {
 fn pings(options: &IdleOptions, fleet: &Fleet<'_>, board: &Board, report: &mut Report) -> String {
     let began = Instant::now();
     let connections = healthy(fleet, board);
-    let sent = connections.len() as u64;
-    ping_all(fleet, &connections, options.common.rate);
-    let window = Duration::from_secs_f64(sent as f64 / f64::from(options.common.rate));
-    wait_for(Instant::now() + window + options.echo_timeout, || {
-        board.pinged.at_end() >= sent || interrupt::is_asked()
-    });
-    let answered = board.pinged.at_end();
+    let all = connections.len() as u64;
+    let pings = ping_all(fleet, &connections, options.common.rate);
+    let window = Duration::from_secs_f64(all as f64 / f64::from(options.common.rate));
+    let sent = || if interrupt::is_asked() { pings.load(Ordering::Relaxed) } else { all };
+    wait_for_answers(window + options.echo_timeout, || board.pinged.at_end() >= sent());
+    let (answered, sent) = (board.pinged.at_end(), sent());
     if answered < sent {
         report.not_met(format!("{} connections did not answer their Ping", sent - answered));
     }
     format!("{answered} of {sent} connections in {:.2} s", began.elapsed().as_secs_f64())
+}
+
+/// Waits until all that was sent is answered, so long at most; once the run is interrupted, for a moment more.
+fn wait_for_answers(timeout: Duration, are_all_there: impl Fn() -> bool) {
+    wait_for(Instant::now() + timeout, || are_all_there() || interrupt::is_asked());
+    if interrupt::is_asked() {
+        wait_for(Instant::now() + CUT_DRAIN, are_all_there);
+    }
 }
 
 /// The connections that read, and their numbers.
@@ -154,14 +162,17 @@ fn healthy(fleet: &Fleet<'_>, board: &Board) -> Vec<(u32, wsring::Remote)> {
 fn echo(options: &IdleOptions, fleet: &Fleet<'_>, board: &Board, report: &mut Report) -> String {
     let began = Instant::now();
     let pace = Pace::begin(options.common.rate);
-    let connections = healthy(fleet, board);
-    for (number, (connection, remote)) in (0..).zip(&connections) {
-        pace.wait(number);
-        remote.send_binary(proof(*connection).to_vec());
+    let mut sent = 0;
+    for (connection, remote) in healthy(fleet, board) {
+        pace.wait(sent);
+        if interrupt::is_asked() {
+            break;
+        }
+        sent += 1;
+        remote.send_binary(proof(connection).to_vec());
     }
-    let sent = connections.len() as u32;
     let answers = || (board.right.load(Ordering::Relaxed), board.others.load(Ordering::Relaxed));
-    wait_for(Instant::now() + options.echo_timeout, || answers().0 >= sent || interrupt::is_asked());
+    wait_for_answers(options.echo_timeout, || answers().0 >= sent);
     let (right, wrong) = answers();
     if wrong > 0 {
         report.not_met(format!("{wrong} messages were not the echo that was due"));

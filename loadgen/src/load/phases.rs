@@ -18,7 +18,7 @@ use std::time::Duration;
 use wsring::Time;
 
 /// How long answers are waited for after a load that was ended before its time.
-const CUT_DRAIN: Duration = Duration::from_millis(500);
+pub(super) const CUT_DRAIN: Duration = Duration::from_millis(500);
 
 /// The times of a load.
 #[derive(Clone, Copy, Debug)]

@@ -2,9 +2,11 @@
 
 use crate::clock;
 use crate::fleet::Fleet;
+use crate::interrupt;
 use crate::measure::meter::{histogram, record};
 use hdrhistogram::Histogram;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use wsring::{Again, Conn, ConnectionId, Driver, Remote, Time, Turn};
 
@@ -61,8 +63,10 @@ impl Pinged {
     }
 }
 
-/// Sends a Ping on each of these connections, at a rate that holds for all of them together.
-pub(crate) fn ping_all(fleet: &Fleet<'_>, connections: &[(u32, Remote)], rate: u32) {
+/// Sends a Ping on each of these connections, at a rate that holds for all of them together, until the run is to come
+/// to its end. What is returned counts those that were sent.
+pub(crate) fn ping_all(fleet: &Fleet<'_>, connections: &[(u32, Remote)], rate: u32) -> Arc<AtomicU64> {
+    let sent = Arc::new(AtomicU64::new(0));
     let shards = fleet.shards();
     let begin = clock::now();
     let mut due: Vec<Vec<(Time, ConnectionId)>> = vec![Vec::new(); shards];
@@ -71,26 +75,32 @@ pub(crate) fn ping_all(fleet: &Fleet<'_>, connections: &[(u32, Remote)], rate: u
         due[*number as usize % shards].push((begin.after(after), remote.id()));
     }
     for (shard, due) in due.into_iter().enumerate().filter(|(_, due)| !due.is_empty()) {
-        fleet.client().drive(shard, move || PingAll { due, next: 0 });
+        let sent = Arc::clone(&sent);
+        fleet.client().drive(shard, move || PingAll { due, next: 0, sent });
     }
+    sent
 }
 
 /// The Pings of a shard, and how many are out.
 struct PingAll {
     due: Vec<(Time, ConnectionId)>,
     next: usize,
+    /// Of all shards.
+    sent: Arc<AtomicU64>,
 }
 
 impl Driver for PingAll {
     fn turn(&mut self, turn: &mut Turn<'_>) -> Again {
         for _ in 0..SENT_IN_A_TURN_MAX {
-            let Some((due, connection)) = self.due.get(self.next) else { return Again::Never };
+            let next = self.due.get(self.next).filter(|_| !interrupt::is_asked());
+            let Some((due, connection)) = next else { return Again::Never };
             let now = clock::now();
             if *due > now {
                 return Again::At(*due);
             }
             let mut payload = MARK.to_vec();
             payload.extend_from_slice(&now.0.to_be_bytes());
+            self.sent.fetch_add(1, Ordering::Relaxed);
             // One that is over by now is counted as lost, and not answered.
             let _ = turn.with(*connection, |conn| conn.ping(&payload));
             self.next += 1;
