@@ -103,6 +103,18 @@ fn connect_takes_openings_apart() {
     }
 }
 
+/// A server that closes each connection at once leaves none to be ended from this side.
+#[test]
+fn connect_ends_only_what_the_server_has_left_open() {
+    let (_running, at) = server();
+    for how in ["ws", "fin", "rst"] {
+        let line = format!("connect ws://{at}/bye -c 5 --hold 1s --close {how} --allow-limited");
+        let (report, text) = report(&line, 3);
+        let ended = count(&report, &format!("ended_by_{how}"));
+        assert_eq!((ended, count(&report, "connections_lost")), (0, 5), "{text}");
+    }
+}
+
 /// A connection that fails after the first one says how; the others are still measured.
 #[test]
 fn connect_counts_what_fails() {

@@ -61,11 +61,15 @@ pub(crate) fn run(options: &ConnectOptions) -> Result<Report, Failure> {
         judge(&mut report, &options.health);
     }
     let held = clock::now();
+    report.counts.insert(format!("ended_by_{}", options.close.name()), u64::from(fleet.alive()));
     if let Some(how) = options.close.how() {
         leaving.store(true, Ordering::Release);
-        hang_up(&fleet, how);
+        let stayed = hang_up(&fleet, how);
+        // One that was still being opened when the run was interrupted has not been hung up.
+        if stayed > 0 && !interrupt::is_asked() {
+            report.not_met(format!("{stayed} connections did not end"));
+        }
     }
-    report.counts.insert(format!("ended_by_{}", options.close.name()), u64::from(fleet.opened()));
     fleet.account(opening, &mut report)?;
     let edges = [("connect", origin, opened), ("hold", opened, held), ("close", held, clock::now())];
     phases::note(&mut report, origin, &edges);
@@ -116,14 +120,15 @@ pub(super) fn spacing(number: u32, rate: u32) -> Duration {
     Duration::from_nanos(u64::from(number) * 1_000_000_000 / u64::from(rate))
 }
 
-/// Ends all connections without a closing handshake, and waits until they are gone.
-fn hang_up(fleet: &Fleet<'_>, how: CloseHow) {
+/// Ends all connections without a closing handshake, and waits until they are gone; says how many are not.
+fn hang_up(fleet: &Fleet<'_>, how: CloseHow) -> u32 {
     let pace = Pace::begin(CLOSE_RATE);
     for (number, (_, remote)) in (0..).zip(fleet.remotes()) {
         pace.wait(number);
         remote.hang_up(how);
     }
     wait_for(Instant::now() + GONE_TIMEOUT, || fleet.alive() == 0);
+    fleet.alive()
 }
 
 /// Connections that left later than the schedule wanted it say something about the generator.
