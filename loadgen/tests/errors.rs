@@ -48,6 +48,18 @@ const TABLE: &[(&str, &str, i32)] = &[
     ("echo ws://ECHO/echo --conections 3", "a similar argument exists: '--connections'", 2),
     ("echo ws://ECHO/echo --size big", "write it as 4096, 64KiB or 16MiB", 2),
     ("echo ws://ECHO/echo --message-rate 1 --depth 1", "cannot be used with", 2),
+    (
+        "echo ws://ECHO/echo --in-flight-max 3",
+        "--in-flight-max is about an open loop: give --message-rate",
+        2,
+    ),
+    ("echo ws://ECHO/echo --arrivals fixed", "--arrivals is about an open loop: give --message-rate", 2),
+    ("echo ws://ECHO/echo --preset uws-echo --in-flight-max 3", "--in-flight-max is about an open loop", 2),
+    (
+        "echo ws://ECHO/echo --preset uws-scale --depth 1 --arrivals burst",
+        "--arrivals is about an open loop",
+        2,
+    ),
     ("echo ws://ECHO/echo --shards 999999", "999999 is not in 0..=4096", 2),
     ("echo ws://ECHO/echo --threshold p99<", "write it as p99<10ms", 2),
     ("echo ws://ECHO/echo --file /nonexistent", "--file /nonexistent: No such file", 2),

@@ -2,6 +2,7 @@
 
 use super::load::{HealthOptions, MessageOptions, PhaseOptions, positive, rate};
 use super::{Common, KindChoice, SlowOptions};
+use crate::failure::Failure;
 use crate::limits::calibrate::CeilingChoice;
 use crate::load::presets::{Preset, Sending};
 use crate::load::schedule::{Arrivals, Model};
@@ -26,9 +27,9 @@ pub(crate) struct EchoOptions {
     /// Open loop: messages a second, of all connections together.
     #[arg(long, value_name = "RATE", value_parser = rate, conflicts_with = "depth")]
     pub(crate) message_rate: Option<f64>,
-    /// Open loop: how messages are spread over time.
-    #[arg(long, value_enum, default_value_t = Arrivals::Fixed)]
-    pub(crate) arrivals: Arrivals,
+    /// Open loop: how messages are spread over time; fixed when not given.
+    #[arg(long, value_enum)]
+    pub(crate) arrivals: Option<Arrivals>,
     /// Open loop: give a connection no further message while it has so many on their way. Messages that are held
     /// back by this are counted, and the run is not met. There is no such limit otherwise.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "depth")]
@@ -81,14 +82,26 @@ impl EchoOptions {
     }
 
     /// What decides when the next message goes out.
-    pub(crate) fn model(&self) -> Model {
-        let open = |rate| Model::Open { rate, arrivals: self.arrivals, in_flight_max: self.in_flight_max };
+    ///
+    /// # Errors
+    /// The caller's fault: an option of an open loop, and no rate for one.
+    pub(crate) fn model(&self) -> Result<Model, Failure> {
+        let arrivals = self.arrivals.unwrap_or(Arrivals::Fixed);
+        let open = |rate| Ok(Model::Open { rate, arrivals, in_flight_max: self.in_flight_max });
         let preset = self.preset().map(|preset| preset.sending);
-        match (self.message_rate, self.depth, preset) {
-            (Some(rate), _, _) => open(rate),
-            (_, Some(depth), _) | (_, None, Some(Sending::Depth(depth))) => Model::Closed { depth },
-            (_, None, Some(Sending::RateEach(rate))) => open(rate * f64::from(self.connections())),
-            (_, None, None) => Model::Closed { depth: 1 },
+        let depth = match (self.message_rate, self.depth, preset) {
+            (Some(rate), _, _) => return open(rate),
+            (_, None, Some(Sending::RateEach(rate))) => return open(rate * f64::from(self.connections())),
+            (_, Some(depth), _) | (_, None, Some(Sending::Depth(depth))) => depth,
+            (_, None, None) => 1,
+        };
+        let open_only =
+            [("--in-flight-max", self.in_flight_max.is_some()), ("--arrivals", self.arrivals.is_some())];
+        match open_only.into_iter().find(|(_, is_given)| *is_given) {
+            Some((option, _)) => {
+                Err(Failure::Usage(format!("{option} is about an open loop: give --message-rate as well")))
+            }
+            None => Ok(Model::Closed { depth }),
         }
     }
 }

@@ -31,11 +31,11 @@ const SEED: u64 = 1;
 /// Runs the workload.
 ///
 /// # Errors
-/// As [`Crew::open`] and [`Crew::load`].
+/// As [`Crew::open`] and [`Crew::load`], and the caller's fault: options that do not go together.
 pub(crate) fn run(options: &EchoOptions) -> Result<Report, Failure> {
     options.phases.check()?;
     let mut report = report::start("echo", &options.common.url, SEED);
-    let model = options.model();
+    let model = options.model()?;
     let crew = open(options, model)?;
     let begin = options.phases.begin()?;
     let mut progress = Progress::new(options.common.output.no_progress);
