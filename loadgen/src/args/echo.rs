@@ -73,8 +73,9 @@ impl EchoOptions {
     }
 
     pub(crate) fn kind(&self) -> KindChoice {
-        let usual = if self.messages.file.is_some() { KindChoice::Text } else { KindChoice::Binary };
-        self.messages.kind.or_else(|| self.preset().map(|preset| preset.kind)).unwrap_or(usual)
+        let file = self.messages.file.as_ref().map(|_| KindChoice::Text);
+        let preset = || self.preset().map(|preset| preset.kind);
+        self.messages.kind.or(file).or_else(preset).unwrap_or(KindChoice::Binary)
     }
 
     pub(crate) fn duration(&self) -> Duration {
@@ -102,6 +103,32 @@ impl EchoOptions {
                 Err(Failure::Usage(format!("{option} is about an open loop: give --message-rate as well")))
             }
             None => Ok(Model::Closed { depth }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::args::KindChoice::{Binary, Json, Text};
+    use crate::args::{Arguments, Command};
+    use clap::Parser;
+
+    #[test]
+    fn what_decides_the_type_of_messages() {
+        let table = [
+            ("", Binary),
+            ("--preset uws-echo", Binary),
+            ("--preset httparena-echo-512", Text),
+            ("--file lines.txt", Text),
+            ("--file lines.txt --preset uws-echo", Text),
+            ("--file lines.txt --preset httparena-echo-512 --kind binary", Binary),
+            ("--preset uws-echo --kind json", Json),
+        ];
+        for (flags, kind) in table {
+            let line = format!("wsload echo ws://localhost {flags}");
+            let arguments = Arguments::try_parse_from(line.split_whitespace()).expect(flags);
+            let Command::Echo(options) = arguments.command else { panic!("{flags} is another command") };
+            assert_eq!(options.kind(), kind, "{flags}");
         }
     }
 }
