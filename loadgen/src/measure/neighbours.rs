@@ -4,6 +4,7 @@
 //! may look at others.
 
 use super::cpu::Usage;
+use super::kernel::is_local;
 use crate::model::{Evidence, Health};
 use std::collections::BTreeSet;
 use std::fs;
@@ -45,7 +46,7 @@ fn judge_address(health: &mut Health, server: SocketAddr, usage: Option<Usage>) 
 
 /// The process that listens at an address of this machine.
 fn listener(server: SocketAddr) -> Option<u32> {
-    if !server.ip().is_loopback() {
+    if !is_local(server) {
         return None;
     }
     let table = |path: &str| {
@@ -121,6 +122,9 @@ mod tests {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = socket.local_addr().unwrap();
         assert_eq!(listener(address), Some(std::process::id()));
+        // No address of the loopback, and one of this machine.
+        let here = SocketAddr::from(([0, 0, 0, 0], address.port()));
+        assert_eq!(listener(here), Some(std::process::id()));
         let elsewhere = SocketAddr::from(([192, 0, 2, 1], address.port()));
         assert_eq!(listener(elsewhere), None);
         drop(socket);
