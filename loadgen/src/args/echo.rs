@@ -37,8 +37,8 @@ pub(crate) struct EchoOptions {
     /// The parameters of a well-known benchmark, where nothing else is given: see --help.
     #[arg(long, value_name = "NAME", value_parser = Preset::parser())]
     pub(crate) preset: Option<String>,
-    /// Give a message up when it has no answer for so long (to within an eighth): a closed loop goes on with the
-    /// next one, and an answer that comes after all is counted as late.
+    /// Give a message up when it has no answer for so long (noticed up to an eighth of that later, or up to 80ms where
+    /// that is more): a closed loop goes on with the next one, and an answer that comes after all is counted as late.
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = positive)]
     pub(crate) answer_timeout: Duration,
     #[command(flatten)]

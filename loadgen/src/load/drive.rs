@@ -16,7 +16,8 @@ use wsring::{Again, Driver, Time, Turn};
 const SENT_IN_A_TURN_MAX: usize = 512;
 /// And before the clock is read again.
 const SENT_BY_ONE_READING_MAX: usize = 8;
-/// All connections are looked at for messages to give up in an eighth of the answer timeout, in so many steps.
+/// All connections are looked at for messages to give up in an eighth of the answer timeout, in so many steps. These are
+/// not closer together than the second, so that it takes 80 ms at least.
 const LOOKS: u32 = 16;
 const LOOK_MIN: Duration = Duration::from_millis(5);
 /// How often it is looked whether the load is to end before its time.
