@@ -158,7 +158,7 @@ mod tests {
                 for mut stream in listener.incoming().flatten() {
                     counter.fetch_add(1, Ordering::Relaxed);
                     for _ in 0..answers {
-                        stream.read(&mut [0; 1024]).expect("a request");
+                        assert!(stream.read(&mut [0; 1024]).expect("a request") > 0);
                         stream
                             .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
                             .expect("it is read");
