@@ -56,6 +56,8 @@ pub(crate) struct Needs {
     pub(crate) message_bytes: usize,
     /// What one connection may have to send at once.
     pub(crate) queue_bytes: usize,
+    /// Whether messages are sent on them.
+    pub(crate) sends: bool,
     /// After how long a silence connections send a Ping, and how long they wait for its Pong.
     pub(crate) ping: Option<(Duration, Duration)>,
     /// Those that read slowly.
@@ -248,11 +250,15 @@ impl<'a> Fleet<'a> {
         }
         let (offered, observer, roster) =
             (self.target.deflate(), self.client.observer(), Arc::clone(&self.roster));
-        let opened = self.opened();
+        let (opened, sends) = (self.opened(), self.needs.sends);
         report.closing = self.close()?;
         if let Some(offered) = offered {
             // The last figures: those of a shard that has stopped.
-            compression::describe(offered, &lock(&roster.agreements), opened, &observer.shards(), report);
+            let (agreements, shards) = (lock(&roster.agreements), observer.shards());
+            compression::describe(offered, &agreements, opened, &shards, report);
+            if sends {
+                compression::warn(offered, &agreements, &shards, report);
+            }
         }
         Ok(())
     }

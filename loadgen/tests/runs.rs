@@ -136,12 +136,21 @@ fn compression_is_offered_and_its_bytes_are_told() {
         assert!(0 < received.0 && received.0 < received.1, "{options}: {received:?}");
         assert_eq!(received.1, answered * 2048, "{options}: {text}");
         assert_eq!(bytes("compressed messages received"), answered, "{options}: {text}");
-        assert!(!report["warnings"].to_string().contains("did not agree"), "{options}: {text}");
+        let warnings = report["warnings"].to_string();
+        assert!(!warnings.contains("did not agree"), "{options}: {text}");
+        assert_eq!(warnings.contains("--deflate-min"), !sends_compressed, "{options}: {text}");
     }
     let warning = "the server did not agree to compress on 3 of 3 connections";
     check(&format!("echo ws://{at}/echo {common}"), 0, &[warning, "verdict met", "not agreed"]);
-    let random = ["no message became shorter", "verdict met"];
-    check(&format!("echo ws://{at}/deflate {common} --kind binary"), 0, &random);
+    let plain = ["no message was sent compressed", "shorter than --deflate-min, 128 B,", "verdict met"];
+    check(&format!("echo ws://{at}/deflate {common} --kind binary"), 0, &plain);
+    check(&format!("echo ws://{at}/deflate {}", common.replace("--size 2KiB", "")), 0, &plain);
+    check(&format!("idle ws://{at}/deflate --connections 3 --hold 0 --deflate --echo-at-end"), 0, &plain);
+    let longer = ["compressed messages were not shorter than plain ones", "verdict met"];
+    // What goes out in frames is compressed, whatever comes of it.
+    check(&format!("echo ws://{at}/deflate {common} --kind binary --fragments 3"), 0, &longer);
+    let (_, text) = report(&format!("idle ws://{at}/deflate --connections 3 --hold 0 --deflate"), 0);
+    assert!(!text.contains("--deflate-min"), "nothing was to be sent: {text}");
     check(&format!("echo ws://{at}/deflate {common} --deflate-level 10"), 2, &["10 is not in 1..=9"]);
 }
 

@@ -43,20 +43,42 @@ pub(super) fn describe(
             "the server did not agree to compress on {without} of {opened} connections: their messages are not compressed"
         ));
     }
-    let tried = shards.iter().any(|shard| shard.deflate_nanoseconds > 0);
-    if tried && shards.iter().all(|shard| shard.deflated_messages == 0) {
-        report.warnings.push(String::from(
-            "no message became shorter when it was compressed, so that all were sent plain (content of --kind binary is \
-             random: give --kind text or json, or messages of your own with --file)",
-        ));
-    }
     report.sections.push(traffic(section, shards));
+}
+
+/// Warns where messages were sent, and compression saved nothing.
+pub(super) fn warn(
+    offered: DeflateOptions,
+    agreements: &Agreements,
+    shards: &[ShardFigures],
+    report: &mut Report,
+) {
+    let sum = |part: fn(&ShardFigures) -> u64| sum(shards, part);
+    // Those that publish alone agree on it as well, and are in no account but that of what was tried.
+    let is_agreed = agreements.count() > 0 || sum(|shard| shard.deflate_nanoseconds) > 0;
+    let (plain, wire) = (sum(|shard| shard.deflated_bytes_in), sum(|shard| shard.deflated_bytes_out));
+    if !is_agreed || wire < plain {
+        return;
+    }
+    let what = match sum(|shard| shard.deflated_messages) {
+        0 => "no message was sent compressed".to_owned(),
+        _ => format!("compressed messages were not shorter than plain ones: {wire} B for {plain} B"),
+    };
+    report.warnings.push(format!(
+        "{what} (messages shorter than --deflate-min, {} B, are sent as they are; content of --kind binary is random: \
+         give --kind text or json, or messages of your own with --file)",
+        offered.bytes_min
+    ));
+}
+
+fn sum(shards: &[ShardFigures], part: fn(&ShardFigures) -> u64) -> u64 {
+    shards.iter().map(part).sum()
 }
 
 /// Adds bytes and times, both ways. Bytes are those of payloads, of messages that were compressed, but where all are
 /// meant.
 fn traffic(section: Section, shards: &[ShardFigures]) -> Section {
-    let sum = |part: fn(&ShardFigures) -> u64| shards.iter().map(part).sum::<u64>();
+    let sum = |part: fn(&ShardFigures) -> u64| sum(shards, part);
     section
         .fact("compressed messages sent", sum(|shard| shard.deflated_messages), "")
         .fact("sent, before deflation", sum(|shard| shard.deflated_bytes_in), "B")

@@ -70,8 +70,14 @@ impl<'a> Crew<'a> {
         let queue_bytes =
             in_flight.map_or(UNBOUNDED, |count| longest.saturating_add(16).saturating_mul(count as usize));
         let (plan, fates) = (slow::Plan::of(slow), Arc::new(Fates::new(slow)));
-        let needs =
-            Needs { connections, message_bytes: longest, queue_bytes, slow: plan, ..Needs::default() };
+        let needs = Needs {
+            connections,
+            message_bytes: longest,
+            queue_bytes,
+            sends: true,
+            slow: plan,
+            ..Needs::default()
+        };
         let fleet = Fleet::start_with(common, needs)?;
         let (messages, fragments) = (Arc::new(messages), fragments as usize);
         let opening = fleet.open_with(|member, _| {

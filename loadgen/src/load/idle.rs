@@ -55,6 +55,7 @@ pub(crate) fn run(options: &IdleOptions) -> Result<Report, Failure> {
         Needs {
             connections: options.connections,
             ping: options.ping_interval.map(|interval| (interval, options.pong_timeout)),
+            sends: options.echo_at_end,
             slow: plan,
             ..Needs::default()
         },

@@ -218,6 +218,7 @@ fn needs(options: &FanoutOptions, connections: u32, stamps: &Stamps) -> Needs {
         ports_more: if options.publish() == Way::Ws { u64::from(options.publishers) } else { 0 },
         message_bytes: message + WRAPPING_BYTES,
         queue_bytes: (message + HEADER_BYTES).saturating_mul(burst as usize).saturating_add(WRAPPING_BYTES),
+        sends: options.clock.is_none() && matches!(options.publish(), Way::Ws | Way::Members),
         slow: slow::Plan::of(&options.slow),
         ..Needs::default()
     }
