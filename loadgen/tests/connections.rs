@@ -103,18 +103,6 @@ fn connect_takes_openings_apart() {
     }
 }
 
-/// A server that closes each connection at once leaves none to be ended from this side.
-#[test]
-fn connect_ends_only_what_the_server_has_left_open() {
-    let (_running, at) = server();
-    for how in ["ws", "fin", "rst"] {
-        let line = format!("connect ws://{at}/bye -c 5 --hold 1s --close {how} --allow-limited");
-        let (report, text) = report(&line, 3);
-        let ended = count(&report, &format!("ended_by_{how}"));
-        assert_eq!((ended, count(&report, "connections_lost")), (0, 5), "{text}");
-    }
-}
-
 /// A connection that fails after the first one says how; the others are still measured.
 #[test]
 fn connect_counts_what_fails() {
@@ -297,13 +285,20 @@ fn churn_ends_each_as_it_is_told_to() {
     assert_eq!(count(&report, "ended_by_rst"), 40, "{text}");
 }
 
+/// A server that closes each connection at once leaves none to be ended from this side.
 #[test]
-fn churn_tells_what_the_server_ended() {
+fn what_the_server_has_ended_is_told_apart() {
     let (_running, at) = server();
-    let (report, text) =
-        report(&format!("churn ws://{at}/bye --rate 50 --duration 100ms --lifetime 1s --allow-limited"), 3);
-    assert_eq!((count(&report, "ended_by_ws"), count(&report, "connections_lost")), (0, 5), "{text}");
-    assert!(text.contains("by the server: closed with 1013: full"), "{text}");
+    let table = [
+        ("churn --rate 50 --duration 100ms --lifetime 1s", "by the server: closed with 1013: full"),
+        ("connect -c 5 --hold 1s --close ws", "closed with 1013: full"),
+        ("connect -c 5 --hold 1s --close fin", "closed with 1013: full"),
+    ];
+    for (line, how) in table {
+        let (report, text) = report(&format!("{line} ws://{at}/bye --allow-limited"), 3);
+        let ended = count(&report, "ended_by_ws") + count(&report, "ended_by_fin");
+        assert_eq!((ended, count(&report, "connections_lost"), text.contains(how)), (0, 5, true), "{text}");
+    }
 }
 
 /// What was asked of a server: request target and some headers, one line for each connection.
