@@ -25,6 +25,7 @@ pub(crate) use result::{
 };
 pub(crate) use section::{Curve, Line, Section, Value};
 
+use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -209,6 +210,22 @@ impl Report {
     /// The latency that thresholds and comparisons mean by `p99`: the first.
     pub(crate) fn main_latency(&self) -> Option<&Latency> {
         self.latencies.first()
+    }
+
+    /// The samples of the main latency that no interval has: of messages of the measured time whose answer came after
+    /// it, or never. `None` where there are none.
+    ///
+    /// # Errors
+    /// A histogram is damaged, or an interval has what the whole has not.
+    pub(crate) fn after_the_series(&self) -> Result<Option<Histogram<u64>>, String> {
+        let Some(mut rest) = self.main_latency().map(Latency::histogram).transpose()? else {
+            return Ok(None);
+        };
+        for histogram in self.series.iter().filter_map(|interval| interval.histogram.as_deref()) {
+            rest.subtract(decode(histogram)?)
+                .map_err(|cause| format!("the series is no part of the whole: {cause}"))?;
+        }
+        Ok((!rest.is_empty()).then_some(rest))
     }
 
     /// The phase of that name.

@@ -14,6 +14,8 @@ const SECONDS: u64 = 30;
 const PER_SECOND: u64 = 2000;
 /// In which the server stands still for 150 ms.
 const STALLED: u64 = 17;
+/// Messages of the last second that are answered after it, one every 5 ms.
+const DRAINED: u64 = 20;
 
 /// Service times: some 100 us, now and then much more. No logarithms, which may differ in the last bit.
 pub(super) fn service(random: &mut Random) -> u64 {
@@ -44,6 +46,17 @@ fn second(number: u64, random: &mut Random, percent: u64) -> Second {
     second
 }
 
+/// What came after the last second.
+fn drain() -> Second {
+    let mut drain = Second { response: empty(), service: empty(), lag: empty() };
+    for number in 1..=DRAINED {
+        drain.service.record(number * 5_000_000).expect("it is in range");
+        drain.lag.record(1000).expect("it is in range");
+        drain.response.record(number * 5_000_000 + 1000).expect("it is in range");
+    }
+    drain
+}
+
 /// The report.
 pub(super) fn report() -> Report {
     of(7, 100)
@@ -63,7 +76,7 @@ fn of(seed: u64, percent: u64) -> Report {
     let mut random = Random(seed);
     let seconds: Vec<Second> = (0..SECONDS).map(|number| second(number, &mut random, percent)).collect();
     let sum = |part: &dyn Fn(&Second) -> &Histogram<u64>| {
-        let mut sum = empty();
+        let mut sum = part(&drain()).clone();
         seconds.iter().for_each(|second| sum.add(part(second)).expect("it grows"));
         sum
     };

@@ -3,7 +3,7 @@
 //! The unit that is drawn is a run where there are three or more, which is what repetition is for: runs differ from
 //! each other more than the seconds of one run. Of a single run it is a block of intervals that follow each other,
 //! because a slow second is seldom alone (Kuensch, "The jackknife and the bootstrap for general stationary
-//! observations", 1989).
+//! observations", 1989). What came after the last interval, or never, is part of every draw.
 
 use crate::model::{Interval, Latency, Report, decode};
 use crate::report::random::Random;
@@ -22,6 +22,8 @@ pub(super) struct Sample {
     /// Values that were measured, rising.
     values: Vec<u64>,
     units: Vec<Unit>,
+    /// What is in every draw.
+    rest: Vec<Unit>,
     /// Units that are drawn together.
     block: usize,
 }
@@ -78,17 +80,20 @@ impl Sample {
     pub(super) fn of(runs: &[Report], metric: &Metric, basis: Basis) -> Result<Self, String> {
         let is_by_interval = basis == Basis::Intervals && is_main(runs, metric);
         let parts = if is_by_interval { intervals(runs)? } else { whole(runs, metric)? };
+        let rest = if is_by_interval { after_intervals(runs)? } else { Vec::new() };
         let mut values: Vec<u64> = parts
             .iter()
+            .chain(&rest)
             .flat_map(|part| &part.histogram)
             .flat_map(|each| each.iter_recorded().map(|step| step.value_iterated_to()))
             .collect();
         values.sort_unstable();
         values.dedup();
-        let units: Vec<Unit> = parts.iter().map(|part| part.unit(&values)).collect();
+        let units = |pieces: &[Piece]| pieces.iter().map(|piece| piece.unit(&values)).collect::<Vec<_>>();
+        let (units, rest) = (units(&parts), units(&rest));
         // Of intervals, the length of a block grows with the cube root of the whole.
         let block = if is_by_interval { (units.len() as f64).cbrt().ceil() as usize } else { 1 };
-        Ok(Self { values, units, block: block.max(1) })
+        Ok(Self { values, units, rest, block: block.max(1) })
     }
 
     /// How many units there are.
@@ -108,7 +113,7 @@ impl Sample {
 
     fn sum(&self, numbers: impl Iterator<Item = usize>) -> Drawn {
         let mut drawn = Drawn { counts: vec![0; self.values.len()], answered: 0.0, seconds: 0.0 };
-        for unit in numbers.map(|number| &self.units[number]) {
+        for unit in numbers.map(|number| &self.units[number]).chain(&self.rest) {
             for (index, count) in &unit.counts {
                 drawn.counts[*index as usize] += count;
             }
@@ -188,14 +193,18 @@ fn whole(runs: &[Report], metric: &Metric) -> Result<Vec<Piece>, String> {
 fn intervals(runs: &[Report]) -> Result<Vec<Piece>, String> {
     let intervals = runs.iter().flat_map(|run| &run.series);
     let piece = |interval: &Interval| {
-        let histogram = decode(interval.histogram.as_ref()?);
-        Some(histogram.map(|histogram| Piece {
-            histogram: Some(histogram),
+        Ok(Piece {
+            histogram: interval.histogram.as_deref().map(decode).transpose()?,
             answered: interval.answered as f64,
             seconds: interval.seconds,
-        }))
+        })
     };
-    intervals.filter_map(piece).collect()
+    intervals.map(piece).collect()
+}
+
+fn after_intervals(runs: &[Report]) -> Result<Vec<Piece>, String> {
+    let piece = |run: &Report| Ok(Piece { histogram: run.after_the_series()?, answered: 0.0, seconds: 0.0 });
+    runs.iter().map(piece).collect()
 }
 
 /// Numbers below `count`, that many of them, in blocks that follow each other.

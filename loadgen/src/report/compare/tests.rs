@@ -79,6 +79,34 @@ fn what_may_as_well_be_no_change_is_unclear() {
 }
 
 #[test]
+fn what_is_answered_after_the_window_is_in_every_draw() {
+    let (before, mut after) = (run(1, 1.0, 1000.0), run(2, 1.0, 1000.0));
+    let mut all = after.latencies[0].histogram().unwrap();
+    all.auto(true);
+    all.record_n(3_000_000_000, 400).unwrap();
+    after.latencies = vec![Latency::of("response", &all)];
+    let (before, after) = ([before], [after]);
+    check(&before, &after, "p99<+5%", Outcome::NotMet, Verdict::NotMet);
+    check(&before, &after, "p50<+10%", Outcome::Met, Verdict::Met);
+    let comparison = compare(&before, &after, &[]).unwrap();
+    let p99 = comparison.rows.iter().find(|row| row.metric == "p99").unwrap();
+    let (low, high) = p99.interval.unwrap();
+    assert!((low..=high).contains(&p99.change.unwrap()), "{p99:?}");
+}
+
+#[test]
+fn seconds_without_an_answer_are_drawn() {
+    let stalled = |seed| {
+        let mut report = run(seed, 1.0, 1000.0);
+        report.series[6..9].iter_mut().for_each(|each| (each.answered, each.histogram) = (0, None));
+        report
+    };
+    let comparison = compare(&[run(1, 1.0, 1000.0)], &[stalled(2)], &[]).unwrap();
+    let (low, high) = comparison.rows[0].interval.unwrap();
+    assert!(low < -0.4 && high > -0.1, "{low} {high}");
+}
+
+#[test]
 fn the_interval_holds_the_true_change() {
     let comparison = compare(&runs(5, 1, 1.0), &runs(5, 50, 1.1), &[]).unwrap();
     for row in comparison.rows.iter().filter(|row| ["p50", "p90"].contains(&row.metric.as_str())) {
