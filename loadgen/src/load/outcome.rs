@@ -148,13 +148,14 @@ impl<'a> Collector<'a> {
 
     fn complete(&mut self, interval: usize, meter: &Meter) {
         self.meter.add(meter);
-        let count = self.plan.intervals();
-        if !(1..=count).contains(&interval) {
+        if !(1..=self.plan.intervals()).contains(&interval) {
             return;
         }
-        if interval <= count / 2 {
+        // Of whole pieces alone, so that the halves are as long as each other.
+        let (whole, half) = (self.plan.whole_intervals(), self.plan.whole_intervals() / 2);
+        if interval <= half {
             self.halves[0].add(meter);
-        } else if interval > count - count / 2 {
+        } else if (whole - half + 1..=whole).contains(&interval) {
             self.halves[1].add(meter);
         }
         self.series.push(self.row(interval, meter));
@@ -180,7 +181,7 @@ impl<'a> Collector<'a> {
     }
 
     fn half_seconds(&self) -> f64 {
-        let pieces = u32::try_from(self.plan.intervals() / 2).unwrap_or(u32::MAX);
+        let pieces = u32::try_from(self.plan.whole_intervals() / 2).unwrap_or(u32::MAX);
         self.plan.interval.saturating_mul(pieces).as_secs_f64()
     }
 }
@@ -237,7 +238,8 @@ pub(crate) fn errors(counts: &Counts) -> u64 {
         + counts.unasked
 }
 
-/// Compares the halves of the window; `None` when it has only one piece.
+/// Compares the halves of the window; `None` when it has only one piece. Percentiles that one of them has too few
+/// samples for say nothing.
 fn steady(halves: &[Meter; 2], seconds: f64) -> Option<Steady> {
     if seconds == 0.0 {
         return None;
@@ -249,20 +251,19 @@ fn steady(halves: &[Meter; 2], seconds: f64) -> Option<Steady> {
     };
     let halves = [half(&halves[0]), half(&halves[1])];
     let [first, second] = &halves;
-    let number = |value: Option<u64>| value.map_or(0.0, |value| value as f64);
+    let both = |first: Option<u64>, second: Option<u64>| Some((first? as f64, second? as f64));
     let compared = [
-        ("rate", first.rate, second.rate, RATE_CHANGE_MAX),
-        ("median", number(first.p50), number(second.p50), MEDIAN_CHANGE_MAX),
-        ("99th percentile", number(first.p99), number(second.p99), TAIL_CHANGE_MAX),
+        ("rate", Some((first.rate, second.rate)), RATE_CHANGE_MAX),
+        ("median", both(first.p50, second.p50), MEDIAN_CHANGE_MAX),
+        ("99th percentile", both(first.p99, second.p99), TAIL_CHANGE_MAX),
     ];
     let reasons: Vec<String> = compared
         .into_iter()
-        .filter(|(_, first, second, most)| (second - first).abs() > first * most)
-        .map(|(what, first, second, _)| {
-            format!(
-                "the {what} changed by {:+.0} % from the first half to the second",
-                (second / first - 1.0) * 100.0
-            )
+        .filter_map(|(what, halves, most)| {
+            let (first, second) = halves?;
+            let change = (second / first - 1.0) * 100.0;
+            ((second - first).abs() > first * most)
+                .then(|| format!("the {what} changed by {change:+.0} % from the first half to the second"))
         })
         .collect();
     Some(Steady { steady: reasons.is_empty(), halves: halves.to_vec(), reasons })
@@ -274,48 +275,50 @@ mod tests {
     use crate::load::schedule::Model;
     use crate::measure::meter::record;
 
-    fn plan() -> Plan {
+    /// A window that many milliseconds long.
+    fn plan(window: u64) -> Plan {
         Plan {
             model: Model::Closed { depth: 1 },
             begin: Time(0),
             start: Time(1_000_000_000),
-            end: Time(5_000_000_000),
+            end: Time(1_000_000_000).after(Duration::from_millis(window)),
             drained: Time(9_000_000_000),
             interval: Duration::from_secs(1),
             answer_timeout: Duration::from_secs(1),
         }
     }
 
-    /// Two shards hand over a warm-up, four intervals and a drain; each has answered so many in the intervals.
-    fn outcome(answered: [u64; 4], milliseconds: [u64; 4]) -> Outcome {
+    /// Two shards hand over a warm-up, some intervals and a drain; each has answered so many in the intervals.
+    fn outcome(window: u64, answered: &[u64], milliseconds: &[u64]) -> Outcome {
         let exchange = Exchange::default();
-        let mut collector = Collector::new(plan(), Time(500_000_000), &exchange, 2);
+        let mut collector = Collector::new(plan(window), Time(500_000_000), &exchange, 2);
         let mut complete = 0;
-        for interval in 0..=5usize {
+        for interval in 0..=answered.len() + 1 {
             for _ in 0..2 {
                 assert!(!collector.is_over());
                 let mut meter = Meter::new();
-                if let Some(index) = interval.checked_sub(1).filter(|index| *index < 4) {
+                if let Some(index) = interval.checked_sub(1).filter(|index| *index < answered.len()) {
                     meter.counts.window_answered = answered[index];
                     meter.counts.answered = answered[index];
                     let time = Duration::from_millis(milliseconds[index]);
                     (0..answered[index]).for_each(|_| record(&mut meter.response, time));
                 }
-                match interval {
-                    5 => exchange.hand_over_last(&mut meter, &mut Meter::new(), interval),
-                    _ => exchange.hand_over(&mut meter, interval),
+                if interval > answered.len() {
+                    exchange.hand_over_last(&mut meter, &mut Meter::new(), interval);
+                } else {
+                    exchange.hand_over(&mut meter, interval);
                 }
                 complete += collector.collect().len();
             }
         }
-        assert!(collector.is_over() && complete == 4);
+        assert!(collector.is_over() && complete == answered.len());
         collector.set_cores(2, Some(0.5));
         collector.finish(Strain::default(), Time(6_000_000_000))
     }
 
     #[test]
     fn shards_add_up() {
-        let outcome = outcome([50, 60, 50, 60], [5, 5, 5, 5]);
+        let outcome = outcome(4000, &[50, 60, 50, 60], &[5; 4]);
         assert_eq!(outcome.meter.counts.answered, 440);
         assert_eq!(outcome.meter.response.len(), 440);
         let rows: Vec<(f64, u64, Option<f64>)> =
@@ -329,14 +332,20 @@ mod tests {
 
     #[test]
     fn what_is_not_steady_is_said() {
-        let table: [([u64; 4], [u64; 4], &[&str]); 4] = [
-            ([500; 4], [5; 4], &[]),
-            ([500, 500, 500, 400], [5; 4], &[]),
-            ([500, 500, 300, 300], [5; 4], &["rate"]),
-            ([500; 4], [5, 5, 9, 9], &["median", "99th"]),
+        let table: [(u64, &[u64], &[u64], &[&str]); 8] = [
+            (4000, &[500; 4], &[5; 4], &[]),
+            (4000, &[500, 500, 500, 400], &[5; 4], &[]),
+            (4000, &[500, 500, 300, 300], &[5; 4], &["rate"]),
+            (4000, &[500; 4], &[5, 5, 9, 9], &["median", "99th"]),
+            // A last piece that is shorter.
+            (2500, &[500, 500, 250], &[5; 3], &[]),
+            (4001, &[500, 500, 500, 500, 0], &[5; 5], &[]),
+            // Too few samples for a percentile in one half, or in both.
+            (2000, &[498, 502], &[5; 2], &[]),
+            (2000, &[502, 498], &[5; 2], &[]),
         ];
-        for (answered, milliseconds, expected) in table {
-            let steady = outcome(answered, milliseconds).steady.expect("there are two halves");
+        for (window, answered, milliseconds, expected) in table {
+            let steady = outcome(window, answered, milliseconds).steady.expect("there are two halves");
             assert_eq!(steady.steady, expected.is_empty(), "{steady:?}");
             assert_eq!(steady.reasons.len(), expected.len(), "{steady:?}");
             for (reason, text) in steady.reasons.iter().zip(expected) {

@@ -76,6 +76,11 @@ impl Plan {
         window.div_ceil(interval.max(1)) as usize
     }
 
+    /// Those of them that are not cut short by its end.
+    pub(crate) fn whole_intervals(&self) -> usize {
+        (self.end.since(self.start).as_nanos() / self.interval.as_nanos().max(1)) as usize
+    }
+
     /// When a piece ends: 0 is the warm-up, then come those of the window.
     pub(crate) fn interval_end(&self, interval: usize) -> Time {
         let pieces = u32::try_from(interval).unwrap_or(u32::MAX);
@@ -114,7 +119,7 @@ mod tests {
     #[test]
     fn the_window_is_cut_into_intervals() {
         let plan = plan(Model::Closed { depth: 1 });
-        assert_eq!(plan.intervals(), 3);
+        assert_eq!((plan.intervals(), plan.whole_intervals()), (3, 2));
         let ends: Vec<u64> = (0..=3).map(|interval| plan.interval_end(interval).0).collect();
         assert_eq!(ends, [1_000, 2_000, 3_000, 3_500]);
     }
