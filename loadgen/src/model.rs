@@ -66,7 +66,7 @@ pub(crate) struct Report {
     pub(crate) latencies: Vec<Latency>,
     pub(crate) rates: Rates,
     /// By name in snake case: `sent`, `answered`, `unanswered`, `duplicate`, `out_of_order`, `corrupt`,
-    /// `late`, `unasked`, `refused`, `pings`, `pongs`, `negative_samples`, ...
+    /// `late`, `unasked`, `refused`, `pongs`, `negative_samples`, ...
     pub(crate) counts: BTreeMap<String, u64>,
     /// Connections that were not opened or were lost, by why.
     pub(crate) errors: BTreeMap<String, u64>,

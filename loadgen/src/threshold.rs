@@ -197,13 +197,13 @@ impl Part {
     }
 }
 
-/// Faults of messages and failures of connections, of messages sent (or deliveries that were due) and connections
-/// asked for.
+/// Faults of messages and failures of connections, of messages that were due (or deliveries that were), or came
+/// unbidden, and connections asked for.
 fn error_rate(report: &Report) -> Option<f64> {
-    let faults: u64 = FAULTS.iter().map(|name| report.count(name)).sum();
-    let failures: u64 = report.errors.values().sum();
-    let due = report.count("sent").max(report.count("answered") + report.count("missed"));
-    let all = due + report.opening.asked;
+    let sum = |names: &[&str]| names.iter().map(|name| report.count(name)).sum::<u64>();
+    let (faults, failures) = (sum(&FAULTS), report.errors.values().sum::<u64>());
+    let due = sum(&["sent", "refused", "blocked"]).max(sum(&["answered", "missed"]));
+    let all = due + sum(&["duplicate", "unasked"]) + report.opening.asked;
     (all > 0).then(|| (faults + failures) as f64 / all as f64)
 }
 
@@ -321,8 +321,8 @@ const COUNTS: [&str; 17] = [
     "blocked",
     "given_up",
     "missed",
+    "rounds_missed",
     "negative_samples",
-    "pings",
     "pongs",
 ];
 

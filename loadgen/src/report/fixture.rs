@@ -168,7 +168,7 @@ fn frame() -> Report {
             bytes_sent: 128_000.0,
             bytes_received: 127_360.0,
         },
-        counts: [("sent", 60_000), ("answered", 59_700), ("unanswered", 3), ("pings", 12), ("lost", 3)]
+        counts: [("sent", 60_000), ("answered", 59_700), ("unanswered", 3), ("pongs", 12), ("lost", 3)]
             .map(|(name, count)| (String::from(name), count))
             .into(),
         errors: [(String::from("closed with 1001: going <away> & \"back\" | soon"), 3)].into(),

@@ -147,12 +147,27 @@ fn times_have_three_digits() {
 }
 
 #[test]
-fn the_error_rate_of_a_fan_out_is_that_of_its_deliveries() {
-    let mut report = report();
-    report.counts =
-        [("sent", 10), ("answered", 9890), ("missed", 10)].map(|(name, count)| (name.into(), count)).into();
-    assert_eq!(
-        "error_rate<1%".parse::<Threshold>().unwrap().check(&report).measured.as_deref(),
-        Some("0.200 %")
-    );
+fn the_error_rate_is_a_share_of_what_was_due() {
+    let table: [(&str, &[(&str, u64)], &str); 5] = [
+        ("deliveries of a fan-out", &[("sent", 10), ("answered", 9890), ("missed", 10)], "0.200 %"),
+        ("sent", &[("sent", 890), ("answered", 890), ("corrupt", 8)], "1.818 %"),
+        ("held back", &[("sent", 6), ("unanswered", 6), ("blocked", 24)], "30.769 %"),
+        ("not taken", &[("sent", 6), ("answered", 6), ("refused", 4)], "12.727 %"),
+        ("unbidden", &[("sent", 10), ("answered", 10), ("duplicate", 20), ("unasked", 60)], "47.368 %"),
+    ];
+    for (what, counts, expected) in table {
+        let mut report = report();
+        report.counts = counts.iter().map(|(name, count)| ((*name).into(), *count)).collect();
+        let result = "error_rate<1%".parse::<Threshold>().unwrap().check(&report);
+        assert_eq!(result.measured.as_deref(), Some(expected), "{what}");
+    }
+}
+
+#[test]
+fn counts_of_every_workload_are_known() {
+    for count in ["sent", "missed", "rounds_missed", "pongs", "late"] {
+        assert!(format!("{count}==0").parse::<Threshold>().is_ok(), "{count}");
+    }
+    // That no workload keeps.
+    assert!("pings>=1".parse::<Threshold>().is_err());
 }
