@@ -39,7 +39,6 @@ mod text;
 pub(crate) mod words;
 
 pub(crate) use again::run as show;
-#[allow(unused_imports, reason = "as above")]
 pub(crate) use progress::{Moment, Progress};
 
 use crate::args::OutputOptions;
