@@ -12,11 +12,14 @@ const POINTS_PER_NINE: u32 = 24;
 const SAMPLES_ABOVE: f64 = 10.0;
 
 /// Latencies that are drawn together, by title; the last takes all others.
-const GROUPS: [(&str, &[&str]); 3] = [
+const GROUPS: [(&str, &[&str]); 4] = [
     ("Latency by percentile", &["response", "service", "schedule_lag"]),
-    ("Handshake by percentile", &["tcp", "tls", "upgrade", "open"]),
-    ("Delivery by percentile", &[]),
+    ("Handshake by percentile", &["tcp", "tls", "upgrade", "open", "failed"]),
+    ("Delivery by percentile", &["delivery", "first", "median", "last", "round"]),
+    ("More by percentile", &[]),
 ];
+/// Of a group those with this in their tag have a plot of their own.
+const APART: &str = "from the publish";
 
 /// Each as a `<figure>`.
 pub(super) fn of(report: &Report) -> Vec<String> {
@@ -29,15 +32,18 @@ pub(super) fn of(report: &Report) -> Vec<String> {
 fn percentiles(report: &Report) -> Vec<Plot> {
     let group_of = |latency: &Latency| {
         let known = GROUPS.iter().position(|(_, names)| names.contains(&latency.name.as_str()));
-        known.unwrap_or(GROUPS.len() - 1)
+        let is_apart = latency.tag.as_deref().is_some_and(|tag| tag.contains(APART));
+        (known.unwrap_or(GROUPS.len() - 1), is_apart)
     };
-    let plot = |(index, (title, _)): (usize, &(&str, _))| {
+    let plot = |group: (usize, bool)| {
+        let (title, _) = GROUPS[group.0];
+        let title = if group.1 { format!("{title}, {APART}") } else { title.to_owned() };
         let latencies: Vec<&Latency> =
-            report.latencies.iter().filter(|latency| group_of(latency) == index).collect();
+            report.latencies.iter().filter(|latency| group_of(latency) == group).collect();
         let lines = latencies.iter().map(|latency| by_percentile(latency)).collect();
-        percentile_plot(title, lines, note(&latencies))
+        percentile_plot(&title, lines, note(&latencies))
     };
-    GROUPS.iter().enumerate().map(plot).collect()
+    (0..GROUPS.len()).flat_map(|group| [(group, false), (group, true)]).map(plot).collect()
 }
 
 /// Lines of [`nines`].
@@ -221,5 +227,49 @@ mod tests {
         assert_eq!((thin[0].seconds, thin[0].answered, thin[1].p99), (3.0, 30, Some(5)));
         assert!(note.contains("3 intervals"), "{note}");
         assert_eq!(thinned(&series[..POINTS_MAX]).0.len(), POINTS_MAX);
+    }
+
+    #[test]
+    fn each_latency_stands_where_it_belongs() {
+        let table = [
+            ("response", "", "Latency by percentile"),
+            ("schedule_lag", "", "Latency by percentile"),
+            ("response", "slow", "Latency by percentile"),
+            ("failed", "", "Handshake by percentile"),
+            ("round", "", "Delivery by percentile"),
+            ("last", "healthy", "Delivery by percentile"),
+            ("last", "from the publish", "Delivery by percentile, from the publish"),
+            ("last", "healthy, from the publish", "Delivery by percentile, from the publish"),
+            ("ping", "", "More by percentile"),
+            ("recovery", "", "More by percentile"),
+            ("eviction", "", "More by percentile"),
+        ];
+        for (name, tag, title) in table {
+            let tag = Some(tag.to_owned()).filter(|tag| !tag.is_empty());
+            let latency = Latency { name: name.into(), tag, ..Latency::default() };
+            let plots = percentiles(&Report { latencies: vec![latency.clone()], ..Report::default() });
+            let found = plots.iter().filter(|plot| !plot.lines.is_empty());
+            let found: Vec<_> = found.map(|plot| (plot.title.as_str(), plot.lines[0].name.clone())).collect();
+            assert_eq!(found, [(title, latency.title())]);
+        }
+    }
+
+    #[test]
+    fn lines_that_are_left_out_are_counted() {
+        let plot = |count: usize| {
+            let lines = (0..count).map(|number| Line::new(&format!("line {number}"), vec![(1.0, 2.0)]));
+            let empty = Line::new("nothing", Vec::new());
+            percentile_plot("Lines", lines.chain([empty]).collect(), String::from("Drawn."))
+        };
+        let table = [
+            (6, "Drawn.</p>"),
+            (7, "Drawn. The first 6 of 7 lines.</p>"),
+            (8, "The first 6 of 8 lines.</p>"),
+        ];
+        for (count, note) in table {
+            let html = plot(count).html().unwrap();
+            assert!(html.contains(note), "{count}: {html}");
+            assert!(html.contains("line 5<") && !html.contains("line 6<"), "{count}: {html}");
+        }
     }
 }

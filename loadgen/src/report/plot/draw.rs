@@ -12,8 +12,8 @@ const DOTS_MAX: usize = 24;
 /// A share of an axis that is next to nothing.
 const EDGE: f64 = 0.04;
 
-/// The whole figure.
-pub(super) fn figure(plot: &Plot, lines: &[&Line]) -> String {
+/// The whole figure: these lines of the plot, with this note.
+pub(super) fn figure(plot: &Plot, lines: &[&Line], note: &str) -> String {
     let points = || lines.iter().flat_map(|line| line.points.iter());
     let x = plot.x.fit(points().map(|(x, _)| *x));
     let y = plot.y.fit(points().map(|(_, y)| *y));
@@ -28,8 +28,8 @@ pub(super) fn figure(plot: &Plot, lines: &[&Line]) -> String {
     write_area(&mut html, plot, lines, &x, &y);
     write_marks(&mut html, "x-axis", "left", &x);
     let _ = write!(html, "</div>\n<p class=\"x-title\">{}</p>\n", escaped(&plot.x.label));
-    if !plot.note.is_empty() {
-        let _ = writeln!(html, "<p class=\"note\">{}</p>", escaped(&plot.note));
+    if !note.is_empty() {
+        let _ = writeln!(html, "<p class=\"note\">{}</p>", escaped(note));
     }
     let readings = readings(plot, lines, &x);
     let _ = write!(html, "<script type=\"application/json\">{readings}</script>\n</figure>\n");

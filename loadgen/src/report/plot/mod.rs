@@ -17,7 +17,7 @@ pub(crate) struct Plot {
     pub(crate) title: String,
     pub(crate) x: Axis,
     pub(crate) y: Axis,
-    /// Up to as many as there are colours: [`LINES_MAX`].
+    /// Drawn are up to as many as there are colours: [`LINES_MAX`].
     pub(crate) lines: Vec<Line>,
     /// What the reader has to know; may be empty.
     pub(crate) note: String,
@@ -37,8 +37,13 @@ impl Plot {
     /// The plot as a `<figure>`; `None` where there is nothing to draw.
     pub(crate) fn html(&self) -> Option<String> {
         let mut lines: Vec<&Line> = self.lines.iter().filter(|line| !line.points.is_empty()).collect();
-        lines.truncate(LINES_MAX);
-        (!lines.is_empty()).then(|| draw::figure(self, &lines))
+        let mut note = self.note.clone();
+        if lines.len() > LINES_MAX {
+            let space = if note.is_empty() { "" } else { " " };
+            note += &format!("{space}The first {LINES_MAX} of {} lines.", lines.len());
+            lines.truncate(LINES_MAX);
+        }
+        (!lines.is_empty()).then(|| draw::figure(self, &lines, &note))
     }
 }
 
