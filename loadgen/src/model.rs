@@ -18,7 +18,7 @@ mod latency;
 mod result;
 mod section;
 
-pub(crate) use latency::{Latency, decode, encode, percentile, percentile_name};
+pub(crate) use latency::{Latency, decode, encode, is_known, nines_known, percentile, percentile_name};
 pub(crate) use result::{
     Calibration, ClockOffset, CostPoint, Evidence, Half, Health, Interval, Rates, ServerCost, Steady,
     ThresholdResult, Verdict,

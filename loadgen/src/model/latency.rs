@@ -95,9 +95,19 @@ pub(crate) fn percentile_name(percentile: f64) -> String {
 
 /// `None` while fewer than ten samples lie above it.
 pub(crate) fn percentile(histogram: &Histogram<u64>, percentile: f64) -> Option<u64> {
-    let above = histogram.len() as f64 * (1.0 - percentile / 100.0);
+    is_known(histogram.len(), percentile).then(|| histogram.value_at_percentile(percentile))
+}
+
+/// Whether enough of so many samples lie above a percentile.
+pub(crate) fn is_known(count: u64, percentile: f64) -> bool {
+    let above = count as f64 * (1.0 - percentile / 100.0);
     // A sliver for the rounding of 1 - 0.999.
-    (above + 1e-6 >= SAMPLES_ABOVE).then(|| histogram.value_at_percentile(percentile))
+    above + 1e-6 >= SAMPLES_ABOVE
+}
+
+/// How many nines the last percentile has that is known of so many samples: two are p99.
+pub(crate) fn nines_known(count: u64) -> f64 {
+    (count as f64 / SAMPLES_ABOVE).log10()
 }
 
 /// HdrHistogram V2, deflated, in base64.

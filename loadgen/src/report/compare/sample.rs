@@ -5,7 +5,7 @@
 //! because a slow second is seldom alone (Kuensch, "The jackknife and the bootstrap for general stationary
 //! observations", 1989). What came after the last interval, or never, is part of every draw.
 
-use crate::model::{Interval, Latency, Report, decode};
+use crate::model::{Interval, Latency, Report, decode, is_known};
 use crate::report::random::Random;
 use crate::threshold::{Metric, Part};
 use hdrhistogram::Histogram;
@@ -14,8 +14,6 @@ use hdrhistogram::Histogram;
 pub(super) const RUNS_LEAST: usize = 3;
 /// Intervals of a single run from which drawing blocks tells something.
 const INTERVALS_LEAST: usize = 8;
-/// As in a report: fewer are no statement.
-const SAMPLES_ABOVE: f64 = 10.0;
 
 /// One side of a comparison.
 pub(super) struct Sample {
@@ -147,8 +145,7 @@ impl Sample {
                 Some(products.sum::<f64>() / all as f64)
             }
             Part::Percentile(percentile) => {
-                let above = all as f64 * (1.0 - percentile / 100.0);
-                if above + 1e-6 < SAMPLES_ABOVE {
+                if !is_known(all, percentile) {
                     return None;
                 }
                 let wanted = (percentile / 100.0 * all as f64).ceil().max(1.0) as u64;

@@ -1,6 +1,6 @@
 //! Which plots a report has: those for which there is something to draw.
 
-use crate::model::{Curve, Interval, Latency, Report};
+use crate::model::{Curve, Interval, Latency, Report, is_known, nines_known};
 use crate::report::plot::{Axis, Line, Plot, Scale, Unit};
 use crate::report::words::nanos;
 
@@ -8,8 +8,6 @@ use crate::report::words::nanos;
 const POINTS_MAX: usize = 1200;
 /// Points for each nine of a percentile axis.
 const POINTS_PER_NINE: u32 = 24;
-/// Samples that have to lie above a percentile that is drawn.
-const SAMPLES_ABOVE: f64 = 10.0;
 
 /// Latencies that are drawn together, by title; the last takes all others.
 const GROUPS: [(&str, &[&str]); 4] = [
@@ -69,10 +67,9 @@ fn by_percentile(latency: &Latency) -> Line {
 
 /// The points of its line.
 pub(in crate::report) fn nines(latency: &Latency) -> Vec<(f64, f64)> {
-    let nines = (latency.count as f64 / SAMPLES_ABOVE).log10();
-    let steps = (nines * f64::from(POINTS_PER_NINE)).floor();
-    // Less than twice ten samples have no median either.
-    let histogram = latency.histogram().ok().filter(|_| latency.count as f64 >= 2.0 * SAMPLES_ABOVE);
+    let steps = (nines_known(latency.count) * f64::from(POINTS_PER_NINE)).floor();
+    // Without a median there is nothing worth a line.
+    let histogram = latency.histogram().ok().filter(|_| is_known(latency.count, 50.0));
     let points = histogram.map(|histogram| {
         let point = |step: u32| {
             let nines = f64::from(step) / f64::from(POINTS_PER_NINE);
