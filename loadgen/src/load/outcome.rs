@@ -332,7 +332,8 @@ mod tests {
 
     #[test]
     fn what_is_not_steady_is_said() {
-        let table: [(u64, &[u64], &[u64], &[&str]); 8] = [
+        type Row = (u64, &'static [u64], &'static [u64], &'static [&'static str]);
+        let table: [Row; 8] = [
             (4000, &[500; 4], &[5; 4], &[]),
             (4000, &[500, 500, 500, 400], &[5; 4], &[]),
             (4000, &[500, 500, 300, 300], &[5; 4], &["rate"]),

@@ -148,7 +148,8 @@ fn times_have_three_digits() {
 
 #[test]
 fn the_error_rate_is_a_share_of_what_was_due() {
-    let table: [(&str, &[(&str, u64)], &str); 5] = [
+    type Counts = &'static [(&'static str, u64)];
+    let table: [(&str, Counts, &str); 5] = [
         ("deliveries of a fan-out", &[("sent", 10), ("answered", 9890), ("missed", 10)], "0.200 %"),
         ("sent", &[("sent", 890), ("answered", 890), ("corrupt", 8)], "1.818 %"),
         ("held back", &[("sent", 6), ("unanswered", 6), ("blocked", 24)], "30.769 %"),
