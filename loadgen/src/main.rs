@@ -102,11 +102,14 @@ fn finish(common: &Common, run: impl FnOnce() -> Result<Report, Failure>) -> Res
     report::finish(&mut report, &common.output)
 }
 
-/// Runs the echo and says what share of the generator's ceiling it has used.
+/// Runs the echo and says what share of the generator's ceiling it has used; that is one of messages that are not
+/// compressed.
 fn echo(options: &EchoOptions) -> Result<Report, Failure> {
     let ceilings = limits::calibrate::ceilings(&options.ceiling)?;
     let mut report = load::echo::run(options)?;
-    limits::calibrate::apply(&ceilings, &mut report);
+    if options.common.connection.compression.offer().is_none() {
+        limits::calibrate::apply(&ceilings, &mut report);
+    }
     Ok(report)
 }
 

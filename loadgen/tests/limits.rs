@@ -79,6 +79,9 @@ fn a_calibration_is_what_reports_compare_themselves_with() {
     check(&format!("echo ws://{address}/ {load}"), &[0, 4], &["wsload calibrate"]);
     check(&format!("echo ws://{address}/ --ceiling nowhere.json"), &[2], &["no such file"]);
     check("calibrate --hold 3s", &[2], &["--hold"]);
+    // What compression costs is in none.
+    let found = report(&format!("echo ws://{address}/ {load} {ceiling} --deflate"), &[0, 4]);
+    assert!(found["calibration"].is_null(), "{found}");
 }
 
 #[test]

@@ -35,3 +35,12 @@ pub(crate) struct OutputOptions {
     #[arg(long)]
     pub(crate) no_progress: bool,
 }
+
+impl OutputOptions {
+    /// Whether a report is to be written, or held against something.
+    pub(crate) fn ask_for_a_report(&self) -> bool {
+        let Self { json, html, markdown, csv, hgrm, hlog, thresholds, no_progress: _ } = self;
+        let files = [json, html, markdown, csv, hgrm, hlog];
+        files.iter().any(|file| file.is_some()) || !thresholds.is_empty()
+    }
+}

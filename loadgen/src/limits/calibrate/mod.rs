@@ -74,12 +74,34 @@ fn no_path() -> Failure {
     Failure::Usage("neither XDG_CACHE_HOME nor HOME is set: give --out FILE".into())
 }
 
-/// The options of `echo` as they would be read there.
+/// The options of `echo` as they would be read there, but for those that mean nothing here.
 fn parse(url: &str, words: &[String]) -> Result<EchoOptions, Failure> {
     let line = ["echo", url].into_iter().map(str::to_owned).chain(words.iter().cloned());
-    match Command::of_words(line)? {
-        Command::Echo(options) => Ok(options),
-        _ => Err(Failure::Usage("only a load of echo can be calibrated with".into())),
+    let Command::Echo(options) = Command::of_words(line)? else {
+        return Err(Failure::Usage("only a load of echo can be calibrated with".into()));
+    };
+    let (common, server) = (&options.common, &options.common.server);
+    let table = [
+        (
+            common.output.ask_for_a_report(),
+            "a calibration has no report: outputs and --threshold are for a run",
+        ),
+        (
+            server.pid.is_some() || server.cgroup.is_some(),
+            "a calibration has a server of its own: --pid and --cgroup are for a run",
+        ),
+        (
+            options.ceiling != CeilingChoice::Auto,
+            "what a calibration finds is kept in --out FILE, not --ceiling",
+        ),
+        (
+            common.connection.compression.offer().is_some(),
+            "the ceiling is that of messages that are not compressed: --deflate is for a run",
+        ),
+    ];
+    match table.into_iter().find(|(is_asked, _)| *is_asked) {
+        Some((_, why)) => Err(Failure::Usage(why.into())),
+        None => Ok(options),
     }
 }
 

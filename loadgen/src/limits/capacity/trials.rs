@@ -4,7 +4,7 @@ use super::bounds::Bounds;
 use super::judge::judge;
 use super::of::Of;
 use super::search::{Outcome, Step, Trial};
-use crate::args::{CapacityOptions, Command, OutputOptions};
+use crate::args::{CapacityOptions, Command};
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::model::Report;
@@ -151,9 +151,7 @@ pub(crate) fn command(options: &CapacityOptions, load: u64) -> Result<Command, F
         _ => return Err(Failure::Usage("only echo, fanout and churn can be trials".into())),
     };
     common.bounds = Some(Bounds::of(&options.slo));
-    let OutputOptions { json, html, markdown, csv, hgrm, hlog, thresholds, .. } = &common.output;
-    let files = [json, html, markdown, csv, hgrm, hlog];
-    if files.iter().any(|file| file.is_some()) || !thresholds.is_empty() {
+    if common.output.ask_for_a_report() {
         return Err(Failure::Usage("outputs of the search, and its --slo, stand before the URL".into()));
     }
     Ok(command)
