@@ -80,8 +80,17 @@ pub(crate) enum Relation {
 }
 
 /// Counts of messages or deliveries that went wrong; each is in one of them at most.
-pub(crate) const FAULTS: [&str; 8] =
-    ["unanswered", "missed", "corrupt", "duplicate", "out_of_order", "unasked", "refused", "blocked"];
+pub(crate) const FAULTS: [&str; 9] = [
+    "unanswered",
+    "missed",
+    "corrupt",
+    "duplicate",
+    "out_of_order",
+    "unasked",
+    "refused",
+    "blocked",
+    "unpublished",
+];
 
 impl Threshold {
     /// What a report has to say about it. What was not measured is not met.
@@ -202,7 +211,7 @@ impl Part {
 fn error_rate(report: &Report) -> Option<f64> {
     let sum = |names: &[&str]| names.iter().map(|name| report.count(name)).sum::<u64>();
     let (faults, failures) = (sum(&FAULTS), report.errors.values().sum::<u64>());
-    let due = sum(&["sent", "refused", "blocked"]).max(sum(&["answered", "missed"]));
+    let due = sum(&["sent", "refused", "blocked", "unpublished"]).max(sum(&["answered", "missed"]));
     let all = due + sum(&["duplicate", "unasked"]) + report.opening.asked;
     (all > 0).then(|| (faults + failures) as f64 / all as f64)
 }
@@ -306,7 +315,7 @@ fn part(text: &str) -> Option<Part> {
 }
 
 /// Counts that any workload keeps; a name that none knows is a mistake rather than a zero.
-const COUNTS: [&str; 17] = [
+const COUNTS: [&str; 18] = [
     "sent",
     "answered",
     "unanswered",
@@ -322,6 +331,7 @@ const COUNTS: [&str; 17] = [
     "given_up",
     "missed",
     "rounds_missed",
+    "unpublished",
     "negative_samples",
     "pongs",
 ];

@@ -166,7 +166,7 @@ fn the_error_rate_is_a_share_of_what_was_due() {
 
 #[test]
 fn counts_of_every_workload_are_known() {
-    for count in ["sent", "missed", "rounds_missed", "pongs", "late"] {
+    for count in ["sent", "missed", "rounds_missed", "unpublished", "pongs", "late"] {
         assert!(format!("{count}==0").parse::<Threshold>().is_ok(), "{count}");
     }
     // That no workload keeps.
