@@ -101,11 +101,7 @@ pub(crate) fn run(options: &CompareOptions) -> Result<Verdict, Failure> {
     let after = read::file_or_folder(&options.after)?;
     let mut thresholds = options.thresholds.clone();
     if thresholds.is_empty() {
-        thresholds.extend(DEFAULT_THRESHOLDS.iter().filter_map(|text| text.parse().ok()));
-        // Where nothing is sent there are no such figures to judge.
-        thresholds.retain(|change| {
-            [&before, &after].iter().all(|runs| runs.iter().all(|run| change.metric.of(run).is_some()))
-        });
+        thresholds = default_thresholds([&before, &after]);
     }
     let mut comparison = compare(&before, &after, &thresholds).map_err(Failure::Damaged)?;
     comparison.judge(options.strict, options.anyway);
@@ -130,6 +126,17 @@ pub(crate) fn run(options: &CompareOptions) -> Result<Verdict, Failure> {
         write_file(path, &(json + "\n"))?;
     }
     Ok(comparison.verdict)
+}
+
+/// Those for which all runs have figures. Where nothing was answered on either side there is no rate.
+fn default_thresholds(sides: [&[Report]; 2]) -> Vec<Change> {
+    let runs = || sides.iter().copied().flatten();
+    let is_there = |change: &Change| match change.metric {
+        Metric::Rate => runs().any(|run| run.rates.answered > 0.0),
+        _ => runs().all(|run| change.metric.of(run).is_some()),
+    };
+    let changes = DEFAULT_THRESHOLDS.iter().filter_map(|text| text.parse().ok());
+    changes.filter(is_there).collect()
 }
 
 fn compare(before: &[Report], after: &[Report], thresholds: &[Change]) -> Result<Comparison, String> {
@@ -226,6 +233,8 @@ fn row(
     };
     let change = match values {
         [Some(before), Some(after)] if before > 0.0 => Some(after / before - 1.0),
+        // Nothing is still nothing: no change, and no share of anything.
+        [Some(before), Some(after)] if before == after => Some(0.0),
         _ => None,
     };
     Row {

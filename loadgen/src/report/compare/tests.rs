@@ -68,6 +68,40 @@ fn a_change_is_found_and_none_is_not() {
 }
 
 #[test]
+fn nothing_before_and_nothing_after_is_no_change() {
+    use Outcome::{Met, NotMet, Unknown};
+    let of = |errors: u64| {
+        let mut report = run(1, 1.0, 1000.0);
+        report.errors = [(String::from("refused"), errors)].into();
+        report.counts.retain(|name, _| ["sent", "answered"].contains(&name.as_str()));
+        [report]
+    };
+    check(&of(0), &of(0), "error_rate<+5%", Met, Verdict::Met);
+    check(&of(0), &of(0), "lost<+5%", Met, Verdict::Met);
+    check(&of(0), &of(0), "lost<-5%", NotMet, Verdict::NotMet);
+    check(&of(2), &of(0), "error_rate<+5%", Met, Verdict::Met);
+    check(&of(0), &of(2), "error_rate<+5%", Unknown, Verdict::NotMet);
+}
+
+#[test]
+fn a_rate_is_judged_where_anything_was_answered() {
+    let table = [
+        ([1000.0, 1000.0], &DEFAULT_THRESHOLDS[..], Verdict::Met),
+        ([1000.0, 0.0], &DEFAULT_THRESHOLDS[..], Verdict::NotMet),
+        ([0.0, 0.0], &DEFAULT_THRESHOLDS[..2], Verdict::Met),
+    ];
+    for ([before, after], expected, verdict) in table {
+        let (before, after) = ([run(1, 1.0, before)], [run(1, 1.0, after)]);
+        let thresholds = default_thresholds([&before, &after]);
+        let texts: Vec<_> = thresholds.iter().map(|change| change.text.as_str()).collect();
+        assert_eq!(texts, expected);
+        let mut comparison = compare(&before, &after, &thresholds).unwrap();
+        comparison.judge(false, false);
+        assert_eq!(comparison.verdict, verdict, "{:#?}", comparison.rows);
+    }
+}
+
+#[test]
 fn what_may_as_well_be_no_change_is_unclear() {
     // One run of three was much slower, on each side another one: nobody can tell.
     let noisy = |factors: [f64; 3]| factors.map(|factor| run((factor * 100.0) as u64, factor, 1000.0));
