@@ -91,6 +91,7 @@ const TABLE: &[(&str, &str, i32)] = &[
     ("storm ws://ECHO/echo --retry often", "write it as 500ms-10s, or none", 2),
     ("capacity ws://ECHO/echo --slo p99<10ms", "not provided: --of <LOAD>", 2),
     ("capacity --slo p99 --of rate ws://ECHO/echo", "it compares nothing", 2),
+    ("capacity --slo p99<1s --of rate --threshold p50<1s ws://127.0.0.1:1/", "has --slo for that", 2),
     ("capacity --slo p99<1s --of rate ws://ECHO/echo --duration 3s", "set by --trial of the search", 2),
     (
         "capacity --slo p99<1s --of rate ws://ECHO/echo --message-rate=3",

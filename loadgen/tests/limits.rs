@@ -120,7 +120,7 @@ fn the_limit_of_a_server() {
     let fact = |name: &str| facts.iter().find(|fact| fact["name"] == name).map(|fact| &fact["value"]);
     // What 500 ms at once are beyond the limit waits for more than 30 ms from 12 % on, and the bucket has 4 %.
     let held = fact("held").and_then(Value::as_f64).unwrap_or(0.0);
-    assert!(held <= LIMIT * 1.3, "{section}");
+    assert!((250.0..=LIMIT * 1.3).contains(&held), "{section}");
     assert!(section["rows"].as_array().is_some_and(|rows| !rows.is_empty()), "{section}");
     assert!(fact("limit").is_some_and(Value::is_string), "{section}");
 }

@@ -18,6 +18,7 @@ use std::time::Duration;
 #[derive(Clone, Debug, Args)]
 #[command(
     verbatim_doc_comment,
+    mut_arg("thresholds", |arg| arg.hide(true)),
     override_usage = "wsload capacity --slo SLO --of LOAD [OPTIONS] URL [OPTIONS OF THE WORKLOAD]"
 )]
 pub(crate) struct CapacityOptions {

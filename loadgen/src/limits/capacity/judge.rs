@@ -22,9 +22,10 @@ pub(crate) fn judge(
     objective: &[Threshold],
     openings: Option<f64>,
 ) -> Result<(Outcome, String), Failure> {
-    let opened = report.opening.rate;
-    if report.ended_early.is_none() && openings.is_some_and(|openings| opened < openings * SHARE_MIN) {
-        return Ok((Outcome::Generator, format!("only {opened:.0} connections per second were begun")));
+    // What was opened of them is the server's part.
+    let begun = report.opening.asked as f64 / report.opening.seconds;
+    if report.ended_early.is_none() && openings.is_some_and(|openings| begun < openings * SHARE_MIN) {
+        return Ok((Outcome::Generator, format!("only {begun:.0} connections per second were begun")));
     }
     let judged = hold(report, objective);
     if report.verdict != Verdict::Invalid {

@@ -31,6 +31,9 @@ use trials::{Round, Stop, Trials};
 /// The caller's fault: options that do not go together, or trials too short for the objective. And what keeps the
 /// first trial from running.
 pub(crate) fn run(options: &CapacityOptions, workload: &mut Workload<'_>) -> Result<Report, Failure> {
+    if !options.output.thresholds.is_empty() {
+        return Err(Failure::Usage("--threshold is of a run, capacity has --slo for that".into()));
+    }
     let way = options.of.way();
     let plan = Plan {
         start: options.from.unwrap_or(way.start),

@@ -3,7 +3,7 @@
 use super::judge::judge;
 use super::*;
 use crate::args::{Arguments, Command};
-use crate::model::{Evidence, Latency, Rates};
+use crate::model::{Evidence, Latency, Opening, Rates};
 use clap::Parser;
 use hdrhistogram::Histogram;
 
@@ -78,11 +78,16 @@ fn what_a_trial_says() {
         assert_eq!(found, outcome, "{why}");
         assert!(why.contains(text), "no {text:?} in {why:?}");
     }
-    let mut slow = good();
-    for (rate, outcome) in [(995.0, Outcome::Held), (980.0, Outcome::Generator)] {
-        slow.opening.rate = rate;
-        let (found, why) = judge(&slow, &objective, Some(1000.0)).expect("there are enough messages");
-        assert_eq!(found, outcome, "{why}");
+    // Begun is what the generator owes; whether they were opened is the server's part.
+    for (begun, opened, outcome) in [
+        (1990, 1990, Outcome::Held),
+        (1960, 1960, Outcome::Generator),
+        (2000, 1900, Outcome::Held),
+        (1960, 1900, Outcome::Generator),
+    ] {
+        let churn = Report { opening: Opening::new(begun, opened, 2.0), ..good() };
+        let (found, why) = judge(&churn, &objective, Some(1000.0)).expect("there are enough messages");
+        assert_eq!(found, outcome, "{begun}, {opened}: {why}");
     }
     let failure = judge(&run_of(900, 3), &objective, None).expect_err("they are too few").to_string();
     assert!(failure.contains("900 samples") && failure.contains("--trial"), "{failure}");
@@ -181,9 +186,35 @@ fn what_cannot_be_asked_for_is_the_generators_limit() {
 }
 
 #[test]
+fn a_server_that_answers_too_little_has_had_too_much() {
+    let run_over = |more: &str, invalid: bool| {
+        let options = options(&format!("{QUICK} --within 0 {more} ws://127.0.0.1:1/"));
+        let mut server = |command: &Command| {
+            let Command::Echo(options) = command else { panic!("{command:?}") };
+            let mut report = run_of(if options.connections() <= 700 { 5000 } else { 900 }, 1);
+            if invalid && options.connections() > 700 {
+                report.invalid("the schedule was late".into());
+            }
+            Ok(report)
+        };
+        run(&options, &mut server)
+    };
+    let report = run_over("", false).expect("it has held something");
+    assert_eq!(report.verdict, Verdict::Met, "{:?}", report.reasons);
+    assert_eq!(report.sections[0].facts[0].value, Value::from("700 to 701 connections"));
+    assert!(format!("{:?}", report.sections[0].rows).contains("900 samples cannot tell p99<10ms"));
+    // Where the generator was the limit, this too says nothing about the server.
+    assert_eq!(run_over("", true).expect("it has held something").verdict.exit_code(), 4);
+    // Before anything was held, the trials are too short.
+    let failure = run_over("--from 800", false).expect_err("it has too few samples");
+    assert!(failure.exit_code() == 2 && failure.to_string().contains("--trial"), "{failure}");
+}
+
+#[test]
 fn mistakes_are_told_before_a_trial() {
     let table = [
         ("--from 10 --most 5 ws://127.0.0.1:1/", "--from 10 is more than --most 5"),
+        ("--threshold p99<1s ws://127.0.0.1:1/", "--slo"),
         ("ws://127.0.0.1:1/ --hold 3s", "--hold"),
         ("ws://127.0.0.1:1/ --duration 3s", "--duration"),
         ("ws://127.0.0.1:1/ --connections 3", "--connections"),

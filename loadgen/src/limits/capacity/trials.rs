@@ -7,7 +7,7 @@ use super::search::{Outcome, Step, Trial};
 use crate::args::{CapacityOptions, Command};
 use crate::failure::Failure;
 use crate::interrupt;
-use crate::model::Report;
+use crate::model::{Report, Verdict};
 use crate::pace::sleep_until;
 use std::time::{Duration, Instant};
 
@@ -71,6 +71,10 @@ impl<'a> Trials<'a> {
         if interrupt::is_asked() { Err(Stop::Interrupted) } else { Ok(()) }
     }
 
+    fn has_held(&self) -> bool {
+        self.rounds.iter().any(|round| round.outcome == Outcome::Held)
+    }
+
     fn tell(&self) {
         let Some(round) = self.rounds.last().filter(|_| !self.options.output.no_progress) else { return };
         let (number, unit) = (self.rounds.len(), self.options.of.way().unit);
@@ -93,7 +97,11 @@ impl Trial for Trials<'_> {
             Ok(report) => {
                 // What comes and goes is asked for by the opening alone.
                 let asked = (self.options.of == Of::Churn).then_some(load as f64);
-                let (outcome, why) = judge(&report, &self.options.slo, asked).map_err(Stop::Failure)?;
+                let (outcome, why) = match judge(&report, &self.options.slo, asked) {
+                    // Trials are long enough, as those have shown: under this load too little is answered.
+                    Err(failure) if self.has_held() => (missed(&report), failure.to_string()),
+                    judged => judged.map_err(Stop::Failure)?,
+                };
                 (outcome, why, Some(report))
             }
             // A server that has held something and now lets nobody in has had too much.
@@ -109,6 +117,11 @@ impl Trial for Trials<'_> {
         self.tell();
         Ok(outcome)
     }
+}
+
+/// Of a trial that was too much, for whomever.
+fn missed(report: &Report) -> Outcome {
+    if report.verdict == Verdict::Invalid { Outcome::Generator } else { Outcome::Missed }
 }
 
 /// The command line of one trial.
