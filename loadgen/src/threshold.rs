@@ -143,7 +143,7 @@ impl Metric {
             Self::OpenRate => Some(report.opening.rate),
             Self::ErrorRate => error_rate(report),
             Self::ClientCores => report.health.cores,
-            Self::ServerCores => report.server.as_ref().map(|server| server.cores),
+            Self::ServerCores => report.server.as_ref().and_then(|server| server.cores),
             Self::Count(name) => Some(report.count(name) as f64),
         }
     }

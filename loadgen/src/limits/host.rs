@@ -68,6 +68,12 @@ impl Host {
         entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
     }
 
+    /// The folders in a folder, by name.
+    pub(crate) fn folders(&self, path: &str) -> Vec<String> {
+        let is_folder = |name: &String| self.root.join(path.trim_start_matches('/')).join(name).is_dir();
+        self.names(path).into_iter().filter(is_folder).collect()
+    }
+
     /// A setting with one number.
     pub(crate) fn sysctl(&self, name: &str) -> Option<u64> {
         self.sysctl_list(name).first().copied()

@@ -123,8 +123,9 @@ pub(crate) struct Calibration {
 pub(crate) struct ServerCost {
     /// Which: process id and name, or control group.
     pub(crate) who: String,
-    /// CPU time in the measured time, in cores.
-    pub(crate) cores: f64,
+    /// CPU time in the measured time, in cores. Absent: it was not there to be measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cores: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cpu_ns_per_message: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -220,8 +220,9 @@ fn health(report: &Report) -> Block {
 }
 
 fn server(cost: &ServerCost) -> Block {
-    let mut facts = vec![fact("who", cost.who.clone()), fact("CPU", format!("{:.2} cores", cost.cores))];
+    let mut facts = vec![fact("who", cost.who.clone())];
     let table = [
+        ("CPU", cost.cores.map(|cores| format!("{cores:.2} cores"))),
         ("CPU per message", cost.cpu_ns_per_message.map(|value| Nanos(value).to_string())),
         (
             "CPU per idle connection",

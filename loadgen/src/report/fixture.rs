@@ -235,7 +235,7 @@ fn server() -> ServerCost {
     };
     ServerCost {
         who: String::from("4711 (wsring)"),
-        cores: 0.42,
+        cores: Some(0.42),
         cpu_ns_per_message: Some(2100.0),
         cpu_us_per_idle_connection_second: None,
         user_bytes_per_connection: Some(320.0),

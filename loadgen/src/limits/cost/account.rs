@@ -40,15 +40,14 @@ impl Account {
         let (from, until) = (origin + from, origin + from + seconds);
         let cores = self.cores(from, until);
         let messages = report.rates.answered * seconds;
-        let connections = report.opening.opened;
-        let nanoseconds = cores.unwrap_or(0.0) * seconds * 1e9;
         // A workload that went in steps knows the slopes already.
         let mut server = report.server.take().unwrap_or_default();
         server.who.clone_from(&self.who);
-        server.cores = cores.unwrap_or(0.0);
-        server.cpu_ns_per_message = (messages > 0.0).then(|| nanoseconds / messages);
+        server.cores = cores;
+        server.cpu_ns_per_message =
+            cores.filter(|_| messages > 0.0).map(|cores| cores * seconds * 1e9 / messages);
         if server.points.is_empty() {
-            server.points = self.points(until, connections);
+            server.points = self.points(held(report).map(|at| (origin + at, report.opening.opened)));
         }
         report.server = Some(server);
         if self.is_gone {
@@ -59,12 +58,18 @@ impl Account {
         }
     }
 
-    /// Memory before the run and at the end of its measured time. That is no slope: what a server takes with its first
-    /// connection is in it.
-    fn points(&self, until: f64, connections: u64) -> Vec<CostPoint> {
+    /// Memory before the run, and while connections were held: at which moment, and how many. That is no slope: what a
+    /// server takes with its first connection is in it.
+    fn points(&self, held: Option<(f64, u64)>) -> Vec<CostPoint> {
         let first = self.readings.first().map(|(_, reading)| (0, reading));
-        let last = self.at(until).map(|reading| (connections, reading));
-        first.into_iter().chain(last).map(|(connections, reading)| point(connections, reading)).collect()
+        let last = held.and_then(|(at, connections)| Some((connections, self.at(at)?)));
+        // Of both the resident set, which every reading has.
+        let point = |(connections, reading): (u64, &Reading)| CostPoint {
+            connections,
+            user_bytes: reading.resident,
+            kernel_bytes: Some(reading.kernel),
+        };
+        first.into_iter().chain(last).map(point).collect()
     }
 
     /// The reading that is next to a moment.
@@ -97,13 +102,12 @@ impl Account {
     }
 }
 
-/// Memory at a number of connections.
-pub(crate) fn point(connections: u64, reading: &Reading) -> CostPoint {
-    CostPoint {
-        connections,
-        user_bytes: reading.proportional.unwrap_or(reading.resident),
-        kernel_bytes: Some(reading.kernel),
-    }
+/// The last moment at which a run holds the connections that it has opened before: those that come and go in the
+/// measured time are gone at its end.
+fn held(report: &Report) -> Option<f64> {
+    report.phase("connect")?;
+    let phase = report.phase("measure").or_else(|| report.phase("hold"))?;
+    Some(phase.from_s + phase.seconds)
 }
 
 #[cfg(test)]
@@ -116,18 +120,24 @@ mod tests {
         let reading = |tenths: u64| {
             let (slow, fast) = (tenths.min(100), tenths.saturating_sub(100));
             let cpu = slow * 25_000_000 + fast * 100_000_000;
-            Reading { cpu, resident: 102 * tenths, kernel: 7, ..Reading::default() }
+            // Before the run shared pages may be told apart, and not later.
+            let proportional = (tenths == 0).then_some(1);
+            Reading { cpu, resident: 1000 + 102 * tenths, proportional, kernel: 7, ..Reading::default() }
         };
         let mut account = Account::begin("process 7 (server)".into(), reading(0), 1000.0);
         (1..=200).for_each(|tenths| account.note(1000.0 + tenths as f64 / 10.0, Some(reading(tenths))));
         account
     }
 
+    fn phase(name: &str, from_s: f64, seconds: f64) -> Phase {
+        Phase { name: name.into(), from_s, seconds }
+    }
+
     fn report(from_s: f64, seconds: f64, answered: f64) -> Report {
         let interval = |from_s| Interval { from_s, seconds: 1.0, ..Interval::default() };
         Report {
             started_unix_ms: 1_001_000,
-            phases: vec![Phase { name: "measure".into(), from_s, seconds }],
+            phases: vec![phase("connect", 0.0, from_s), phase("measure", from_s, seconds)],
             opening: Opening { opened: 500, ..Opening::default() },
             rates: Rates { answered, ..Rates::default() },
             series: vec![interval(from_s), interval(from_s + seconds - 1.0)],
@@ -151,12 +161,35 @@ mod tests {
             let mut report = report(from_s, seconds, answered);
             account().fill(&mut report);
             let server = report.server.expect("it was filled");
-            assert!(near(Some(server.cores), Some(cores)), "{from_s}: {server:?}");
+            assert!(near(server.cores, Some(cores)), "{from_s}: {server:?}");
             assert!(near(server.cpu_ns_per_message, per_message), "{from_s}: {server:?}");
             assert!(report.series[0].server_cores < Some(1.01) && report.series[1].server_bytes > Some(100));
-            assert_eq!(server.points[0], CostPoint { connections: 0, user_bytes: 0, kernel_bytes: Some(7) });
-            assert_eq!(server.points[1].connections, 500);
+            let at_end = 1000 + 102 * ((1.0 + from_s + seconds) * 10.0) as u64;
+            let point =
+                |connections, user_bytes| CostPoint { connections, user_bytes, kernel_bytes: Some(7) };
+            assert_eq!(server.points, [point(0, 1000), point(500, at_end)]);
             assert!(report.warnings.is_empty(), "{:?}", report.warnings);
+        }
+    }
+
+    #[test]
+    fn memory_is_paired_with_connections_that_are_held() {
+        let table: [(&[Phase], &[u64]); 4] = [
+            (
+                &[phase("connect", 0.0, 1.0), phase("measure", 2.0, 3.0), phase("close", 5.0, 9.0)],
+                &[1000, 7120],
+            ),
+            (&[phase("connect", 0.0, 1.0), phase("hold", 1.0, 1.0), phase("close", 2.0, 9.0)], &[1000, 4060]),
+            // Connections that come and go, of which none is left in the end.
+            (&[phase("measure", 0.0, 3.0), phase("close", 3.0, 1.0)], &[1000]),
+            (&[], &[1000]),
+        ];
+        for (phases, expected) in table {
+            let mut report = Report { phases: phases.to_vec(), ..report(1.0, 2.0, 5.0) };
+            account().fill(&mut report);
+            let server = report.server.expect("it was filled");
+            let found: Vec<u64> = server.points.iter().map(|point| point.user_bytes).collect();
+            assert_eq!(found, expected, "{phases:?}");
         }
     }
 
@@ -168,5 +201,8 @@ mod tests {
         account.fill(&mut report);
         assert_eq!(report.warnings.len(), 2, "{:?}", report.warnings);
         assert_eq!(report.series[0].server_cores, None);
+        // Nothing is no zero, which a threshold would be met by.
+        let server = report.server.expect("it was filled");
+        assert_eq!((server.cores, server.cpu_ns_per_message), (None, None));
     }
 }

@@ -11,6 +11,7 @@ mod steps;
 pub(crate) use steps::{Steps, steps};
 
 use crate::args::ServerOptions;
+use crate::clock::unix_seconds;
 use crate::failure::Failure;
 use crate::limits::host::{Host, folders, group_in};
 use crate::model::Report;
@@ -19,7 +20,7 @@ use reading::{Look, Subject};
 use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// Time between two readings: a few for each interval of a report.
 const EVERY: Duration = Duration::from_millis(250);
@@ -59,7 +60,7 @@ impl Watch {
         let host = Host::this();
         // Before the run begins, however long that takes.
         let mut account =
-            Account::begin(who, subject.read(&host, Look::Close).unwrap_or_default(), unix_seconds());
+            Account::begin(who, subject.read(&host, Look::Quick).unwrap_or_default(), unix_seconds());
         let thread = std::thread::spawn(move || {
             while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(EVERY) {
                 account.note(unix_seconds(), subject.read(&host, Look::Quick));
@@ -113,8 +114,4 @@ fn group_folders(host: &Host, path: &Path) -> Vec<String> {
     let named = version.map(|(version, _)| folders(version, "memory", &path)[0].clone());
     let below = format!("/sys/fs/cgroup/{}", path.trim_start_matches('/'));
     [path.into_owned(), below].into_iter().chain(named).collect()
-}
-
-fn unix_seconds() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }

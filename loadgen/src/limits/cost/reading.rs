@@ -22,8 +22,6 @@ pub(crate) struct Reading {
     pub(crate) peak: u64,
     /// What is present with shared pages divided among those who share them; `None` where that may not be read.
     pub(crate) proportional: Option<u64>,
-    /// Bytes charged to the control group: user and kernel memory, and files that it has read or written.
-    pub(crate) group: Option<u64>,
     /// Bytes of kernel memory: of the control group where that is the subject and the kernel says it, else of the whole
     /// machine, with the generator's end of each connection where it runs here too.
     pub(crate) kernel: u64,
@@ -96,10 +94,9 @@ fn ticks_cpu(host: &Host, folder: &str) -> Option<u64> {
 fn group(host: &Host, folder: &str, look: Look) -> Option<Reading> {
     let number = |file: &str| host.word(&format!("{folder}/{file}"))?.parse::<u64>().ok();
     let text = |file: &str| host.text(&format!("{folder}/{file}")).unwrap_or_default();
-    let members = host.text(&format!("{folder}/cgroup.procs"))?;
-    let members = members.lines().filter_map(|line| line.parse().ok());
+    let members = members(host, folder)?;
     let (mut resident, mut peak, mut cpu, mut proportional) = (0, 0, 0, Some(0));
-    for reading in members.filter_map(|member| process(host, member, look)) {
+    for reading in members.into_iter().filter_map(|member| process(host, member, look)) {
         resident += reading.resident;
         peak += reading.peak;
         cpu += reading.cpu;
@@ -115,10 +112,17 @@ fn group(host: &Host, folder: &str, look: Look) -> Option<Reading> {
         resident,
         peak,
         proportional,
-        group: number("memory.current").or_else(|| number("memory.usage_in_bytes")),
         kernel: kernel.unwrap_or_else(|| machine_kernel(host)),
         is_kernel_shared: kernel.is_none(),
     })
+}
+
+/// Processes of a group and of all groups below it, as its other files count them: cgroups(7).
+fn members(host: &Host, folder: &str) -> Option<Vec<u32>> {
+    let own = host.text(&format!("{folder}/cgroup.procs"))?;
+    let below = host.folders(folder).into_iter();
+    let below = below.filter_map(|name| members(host, &format!("{folder}/{name}"))).flatten();
+    Some(own.lines().filter_map(|line| line.parse().ok()).chain(below).collect())
 }
 
 /// Kernel memory of the machine that sockets make grow: caches that cannot be shrunk, the sockets' part of those that
@@ -177,7 +181,6 @@ mod tests {
             resident: 21 * 1024,
             peak: 30 * 1024,
             proportional: Some(11 * 1024),
-            group: None,
             kernel: MACHINE_KERNEL,
             is_kernel_shared: true,
         };
@@ -194,12 +197,10 @@ mod tests {
     #[test]
     fn groups() {
         let group = |file: &str| format!("sys/fs/cgroup/a/{file}");
-        let (members, current, stat, cpu) =
-            (group("cgroup.procs"), group("memory.current"), group("memory.stat"), group("cpu.stat"));
+        let (members, stat, cpu) = (group("cgroup.procs"), group("memory.stat"), group("cpu.stat"));
         let mut files = [&MACHINE[..], &PROCESS].concat();
         files.extend([
             (&*members, "7\n9\n"),
-            (&*current, "5000000\n"),
             (&*stat, "anon 1\nkernel 300000\nkernel_stack 4\nsock 4096\n"),
             (&*cpu, "usage_usec 480000\nuser_usec 1\n"),
         ]);
@@ -208,20 +209,19 @@ mod tests {
             resident: 21 * 1024,
             peak: 30 * 1024,
             proportional: Some(11 * 1024),
-            group: Some(5_000_000),
             kernel: 304_096,
             is_kernel_shared: false,
         };
         let subject = Subject::Group("sys/fs/cgroup/a".into());
         check(&files, &[], &subject, Some(found));
-        let less = Reading {
-            cpu: 470_000_000,
-            group: None,
-            kernel: MACHINE_KERNEL,
-            is_kernel_shared: true,
-            ..found
-        };
-        check(&files, &[&cpu, &stat, &current], &subject, Some(less));
+        let less = Reading { cpu: 470_000_000, kernel: MACHINE_KERNEL, is_kernel_shared: true, ..found };
+        check(&files, &[&cpu, &stat], &subject, Some(less));
         check(&files, &[&members], &subject, None);
+        // A group's files count all below it; who is in those, only their own do.
+        let (below, deep) = (group("b.service/cgroup.procs"), group("c.slice/d/cgroup.procs"));
+        let between = group("c.slice/cgroup.procs");
+        files.retain(|(path, _)| *path != members);
+        files.extend([(&*members, ""), (&*below, "9\n"), (&*between, ""), (&*deep, "7\n")]);
+        check(&files, &[], &subject, Some(found));
     }
 }

@@ -1,6 +1,5 @@
 //! What one more connection costs: the server's account at several numbers of connections.
 
-use super::account::point;
 use super::reading::{Look, Reading, Subject};
 use super::slope::Slope;
 use super::subject;
@@ -51,6 +50,13 @@ struct Step {
     reading: Reading,
     /// CPU time during the hold.
     cores: f64,
+}
+
+impl Step {
+    fn point(&self) -> CostPoint {
+        let (user_bytes, kernel_bytes) = (user_bytes(&self.reading), Some(self.reading.kernel));
+        CostPoint { connections: self.connections, user_bytes, kernel_bytes }
+    }
 }
 
 impl Steps {
@@ -108,7 +114,7 @@ fn fill(who: &str, steps: &[Step], report: &mut Report) {
     let user = slope(|step| user(&step.reading));
     let kernel = slope(|step| step.reading.kernel as f64);
     let cpu = slope(|step| step.cores * 1e6);
-    let points: Vec<CostPoint> = steps.iter().map(|step| point(step.connections, &step.reading)).collect();
+    let points: Vec<CostPoint> = steps.iter().map(Step::point).collect();
     report.server = Some(ServerCost {
         who: who.to_owned(),
         user_bytes_per_connection: user.map(|slope| slope.each),
