@@ -2,6 +2,7 @@
 
 mod support;
 
+use serde_json::Value;
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Mutex;
@@ -36,6 +37,50 @@ fn a_storm_recovers() {
         assert_eq!((samples(&report, "open"), count(&report, "connections_lost")), (dropped, 0), "{text}");
         let rows = section(&report, "storm")["rows"].to_string();
         assert!(!rows.contains("null"), "each round has recovered: {rows}");
+    }
+}
+
+/// Each round by itself: what was dropped and came again, and when.
+#[test]
+fn rounds_and_their_curves() {
+    let (_running, at) = server();
+    let line =
+        format!("storm ws://{at}/echo -c 40 --drop 0.5 --shards 1 --rounds 2 --jitter 1s --settle 50ms");
+    let (report, text) = report(&line, 0);
+    assert_eq!((samples(&report, "open"), samples(&report, "recovery")), (40, 40), "{text}");
+    // Of twenty that come at any time of a second, one comes in its second half.
+    let recovery =
+        report["latencies"].as_array().and_then(|all| all.iter().find(|each| each["name"] == "recovery"));
+    let longest = recovery.and_then(|recovery| recovery["max"].as_f64());
+    assert!(longest > Some(0.5e9), "{text}");
+    let storm = section(&report, "storm");
+    let points = |curve: usize, line: usize| -> Vec<(f64, f64)> {
+        let points = storm["curves"][curve]["lines"][line]["points"].as_array().expect("a line");
+        points.iter().filter_map(|point| Some((point[0].as_f64()?, point[1].as_f64()?))).collect()
+    };
+    for round in 0..2 {
+        let row = storm["rows"][round].as_array().expect("a row");
+        let [number, counts @ .., after] = row.as_slice() else { panic!("{row:?}") };
+        assert_eq!(
+            (number.as_u64(), counts),
+            (Some(round as u64 + 1), &[20, 20, 20, 0].map(Value::from)[..])
+        );
+        assert!(after.as_f64() > Some(500.0), "{row:?}");
+        let (alive, tried, came) = (points(0, round), points(1, 2 * round), points(1, 2 * round + 1));
+        let counts = |points: &[(f64, f64)]| points.iter().map(|point| point.1).collect::<Vec<_>>();
+        // Some are missing after the drop, others never; in the end all are there.
+        let least = counts(&alive).into_iter().fold(f64::INFINITY, f64::min);
+        assert!(
+            (20.0..40.0).contains(&least) && counts(&alive).iter().all(|count| *count <= 40.0),
+            "{alive:?}"
+        );
+        assert_eq!(counts(&alive).last(), Some(&40.0), "{alive:?}");
+        for line in [&alive, &tried, &came] {
+            assert!(line.iter().is_sorted_by(|a, b| a.0 <= b.0), "{line:?}");
+        }
+        for line in [&tried, &came] {
+            assert!(counts(line).is_sorted() && counts(line).last() == Some(&20.0), "{line:?}");
+        }
     }
 }
 
@@ -151,6 +196,8 @@ fn who_is_lost_again_comes_again() {
     let (report, text) = report(&format!("storm ws://{at}/ -c 2 --drop 1 --settle 0 --retry 100ms-200ms"), 3);
     assert_eq!((count(&report, "not_recovered"), count(&report, "connections_lost")), (0, 3), "{text}");
     assert_eq!((count(&report, "attempts"), count(&report, "attempts_failed")), (5, 3), "{text}");
+    // Of each the opening that lasted.
+    assert_eq!((samples(&report, "recovery"), samples(&report, "open")), (2, 5), "{text}");
     assert!(text.contains("open, and then the connection was lost without a Close"), "{text}");
 }
 

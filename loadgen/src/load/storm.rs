@@ -19,11 +19,11 @@ use crate::measure::meter::{histogram, record};
 use crate::measure::opening::{Openings, Timed};
 use crate::model::{Curve, Latency, Line, Load, Report, Section};
 use crate::report;
-use hdrhistogram::Histogram;
 use round::{Round, Storm};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use wsring::{Closed, Conn, ConnectionId, Handler, Message, OpenFailure, Steps, Time};
 
 /// What all connections share.
@@ -36,8 +36,8 @@ struct Board {
     failed: Mutex<Vec<(u32, String)>>,
     /// Connections that have come again and were lost again.
     lost_again: AtomicU32,
-    /// From the drop to the opening of each connection, whatever attempts lie between.
-    recovery: Mutex<Histogram<u64>>,
+    /// Of each connection that is back in this round, how long that took from the drop, whatever attempts lie between.
+    back: Mutex<HashMap<u32, Duration>>,
 }
 
 /// One connection, in one attempt to open it.
@@ -68,7 +68,7 @@ pub(crate) fn run(options: &StormOptions) -> Result<Report, Failure> {
         openings: Openings::new(fleet.shards()),
         failed: Mutex::default(),
         lost_again: AtomicU32::new(0),
-        recovery: Mutex::new(histogram()),
+        back: Mutex::default(),
     });
     let origin = clock::now();
     let opening = fleet.open_with(|member, shard| {
@@ -89,9 +89,9 @@ pub(crate) fn run(options: &StormOptions) -> Result<Report, Failure> {
     let over = clock::now();
     report.load = Load { connections: u64::from(options.connections), ..Load::default() };
     board.openings.report(&mut report);
-    let recovery = lock(&board.recovery);
+    let mut recovery = histogram();
+    rounds.iter().flat_map(|round| &round.recoveries).for_each(|time| record(&mut recovery, *time));
     report.latencies.extend((!recovery.is_empty()).then(|| Latency::of("recovery", &recovery)));
-    drop(recovery);
     describe(&mut report, options, &rounds);
     board.openings.diagnose(fleet.target().address(), &counters, &mut report);
     fleet.account(opening, &mut report)?;
@@ -163,7 +163,7 @@ impl Handler for Guest {
         self.member.opened(conn);
         self.timed.opened();
         if self.round > 0 {
-            record(&mut lock(&self.board.recovery), conn.now().since(self.dropped));
+            lock(&self.board.back).insert(self.member.number, conn.now().since(self.dropped));
         }
     }
 
@@ -190,6 +190,7 @@ impl Handler for Guest {
         }
         self.member.closed(closed);
         if self.round > 0 {
+            lock(&self.board.back).remove(&self.member.number);
             self.board.lost_again.fetch_add(1, Ordering::Release);
             lock(&self.board.failed).push((self.member.number, format!("open, and then {}", ending(closed))));
         }

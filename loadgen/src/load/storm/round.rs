@@ -36,6 +36,8 @@ pub(super) struct Round {
     pub(super) causes: BTreeMap<String, u32>,
     /// From the drop to the last reconnect, retries included; `None`: not all have come again.
     pub(super) recovered: Option<Duration>,
+    /// From the drop to the opening of each connection that is back, retries included.
+    pub(super) recoveries: Vec<Duration>,
     /// By the time since the drop: connections that were there, attempts and successes so far.
     pub(super) alive: Vec<(f64, f64)>,
     pub(super) tried: Vec<(f64, f64)>,
@@ -111,6 +113,7 @@ impl<'a> Storm<'a> {
         }
         self.round.came = self.came().min(self.round.dropped);
         self.round.recovered = (self.round.came == self.round.dropped).then(|| progress.since(self.dropped));
+        self.round.recoveries = lock(&self.board.back).drain().map(|(_, time)| time).collect();
         self.look = Time(0);
         self.look();
         Ok(self.round)
@@ -132,6 +135,7 @@ impl<'a> Storm<'a> {
         board.round.store(self.number, Ordering::Release);
         // What was lost since the last round has not come again in it, and does now if it is among these.
         lock(&board.failed).clear();
+        lock(&board.back).clear();
         self.before = (fleet.opened(), board.lost_again.load(Ordering::Acquire));
         self.dropped = clock::now();
         for remote in doomed.values() {
