@@ -121,6 +121,12 @@ impl Host {
         list(&self.word("sys/devices/system/cpu/online").unwrap_or_default())
     }
 
+    /// CPUs on which this process may run, by number, as affinity and cpusets have it; `None`: it is not said.
+    pub(crate) fn allowed_processors(&self) -> Option<Vec<u32>> {
+        let status = self.text("proc/self/status")?;
+        Some(list(status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?))
+    }
+
     /// A file of one CPU.
     pub(crate) fn processor(&self, number: u32, file: &str) -> Option<String> {
         self.word(&format!("sys/devices/system/cpu/cpu{number}/{file}"))

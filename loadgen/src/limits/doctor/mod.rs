@@ -105,10 +105,16 @@ fn shards(connections: u64, open_files: u64, cores: u64) -> u64 {
     connections.div_ceil(usable).max(cores)
 }
 
+/// CPUs that are online and that its affinity, and a cpuset, leave this process.
+fn usable(host: &Host) -> Vec<u32> {
+    let (online, allowed) = (host.processors(), host.allowed_processors());
+    online.into_iter().filter(|number| allowed.as_ref().is_none_or(|all| all.contains(number))).collect()
+}
+
 /// Cores that this process may use at once.
 fn cores(host: &Host) -> u64 {
-    let online = host.processors().len().max(1) as u64;
-    host.group_cores().map_or(online, |cores| online.min(cores.ceil() as u64)).max(1)
+    let there = usable(host).len().max(1) as u64;
+    host.group_cores().map_or(there, |cores| there.min(cores.ceil() as u64)).max(1)
 }
 
 fn open_files(host: &Host) -> u64 {

@@ -60,7 +60,8 @@ fn ports(host: &Host, asked: &Asked) -> Check {
         let count = connections.div_ceil(64_512);
         // The device by which it is reached.
         let device = format!("$(ip -o route get {} | grep -oP 'dev \\K\\S+')", asked.to);
-        mend.push(format!("sudo ip addr add ADDRESS/32 dev {device}    (for each of {count} addresses)"));
+        let bits = if asked.to.is_ipv4() { 32 } else { 128 };
+        mend.push(format!("sudo ip addr add ADDRESS/{bits} dev {device}    (for each of {count} addresses)"));
         mend.push("wsload ... --source ADDRESS,ADDRESS,...    (all of them, for every run)".into());
     }
     check

@@ -1,7 +1,7 @@
 //! What may make figures worth less: too few cores, changing clocks, and other guests.
 
 use super::check::{Check, State};
-use super::{Asked, cores};
+use super::{Asked, cores, usable};
 use crate::limits::host::{Host, list};
 
 /// The share of time that a hypervisor may give to others before latencies show it.
@@ -12,12 +12,15 @@ pub(super) fn checks(host: &Host, asked: &Asked) -> Vec<Check> {
 }
 
 fn allowed(host: &Host, asked: &Asked) -> Check {
-    let (online, usable) = (host.processors().len(), cores(host));
+    let (online, there) = (host.processors().len(), usable(host).len());
     let quota = host.group_cores();
-    let value = match quota {
-        Some(quota) => format!("{online}, of which the control group allows {quota:.1} at once"),
-        None => online.to_string(),
-    };
+    let mut value = online.to_string();
+    if there < online {
+        value += &format!(", of which this process may run on {there}");
+    }
+    if let Some(quota) = quota {
+        value += &format!(", of which the control group allows {quota:.1} at once");
+    }
     let is_short = quota.is_some_and(|quota| quota < online as f64);
     let needed = asked.ends();
     Check::new("cores", value)
@@ -31,7 +34,7 @@ fn allowed(host: &Host, asked: &Asked) -> Check {
             State::Warn,
             [format!("CPUQuota={}%    (in a systemd unit)", online * 100), format!("docker run --cpus={online}")],
         )
-        .judge(usable < needed, State::Warn, ["a machine with more cores, or the server on another".to_owned()])
+        .judge(cores(host) < needed, State::Warn, ["a machine with more cores, or the server on another".to_owned()])
 }
 
 fn governor(host: &Host) -> Check {

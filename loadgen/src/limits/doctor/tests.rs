@@ -125,12 +125,14 @@ fn ports_and_queues() {
     let no_cookies =
         [("proc/sys/net/ipv4/tcp_syncookies", "0"), ("proc/sys/net/ipv4/tcp_max_syn_backlog", "128")];
     type Row<'a> = (Changes<'a>, u64, &'a str, &'a str, State, &'a str);
-    let table: [Row<'_>; 20] = [
+    let table: [Row<'_>; 22] = [
         (&[], 1_000_000, "127.0.0.1", PORTS, Ok, ""),
         (&[], 28_232, "192.0.2.1", PORTS, Ok, ""),
         (&[], 28_233, "192.0.2.1", PORTS, Fail, "ip_local_port_range=\"1024 65535\""),
         (&[], 100_000, "192.0.2.1", PORTS, Fail, "(for each of 2 addresses)"),
         (&[], 28_233, "::1", PORTS, Fail, "1024 65535"),
+        (&[], 100_000, "2001:db8::1", PORTS, Fail, "ip addr add ADDRESS/128 dev"),
+        (&[], 100_000, "192.0.2.1", PORTS, Fail, "ip addr add ADDRESS/32 dev"),
         (&[("proc/sys/net/ipv4/ip_local_port_range", "")], 1, "127.0.0.1", PORTS, Unknown, ""),
         (
             &[("proc/sys/net/core/somaxconn", "128")],
@@ -227,7 +229,10 @@ fn processors() {
     let siblings = |text: &'static str| [("sys/devices/system/cpu/cpu0/topology/thread_siblings_list", text)];
     let quota = |text: &'static str| [("sys/fs/cgroup/user.slice/cpu.max", text)];
     let stat = |text: &'static str| [("proc/stat", text)];
-    let table: [(Changes<'_>, &str, State, &str); 10] = [
+    let affinity = |cpus: &str| {
+        [("proc/self/status", &*format!("Cpus_allowed:\tf\nCpus_allowed_list:\t{cpus}\n").leak())]
+    };
+    let table: [(Changes<'_>, &str, State, &str); 12] = [
         (&governor("performance\n"), "CPU governor", Ok, ""),
         (&governor("powersave\n"), "CPU governor", Warn, "cpupower frequency-set -g performance"),
         (&siblings("0\n"), "SMT siblings", Ok, ""),
@@ -235,6 +240,9 @@ fn processors() {
         (&quota("max 100000\n"), "cores", Ok, ""),
         (&quota("150000 100000\n"), "cores", Warn, "CPUQuota=200%"),
         (&[("sys/devices/system/cpu/online", "0\n")], "cores", Warn, "more cores"),
+        // By its affinity, or a cpuset.
+        (&affinity("0-63"), "cores", Ok, ""),
+        (&affinity("1"), "cores", Warn, "more cores"),
         (&stat("cpu  1000 0 1000 7900 0 0 0 100 0 0\n"), "steal", Ok, ""),
         (&stat("cpu  1000 0 1000 7800 0 0 0 200 0 0\n"), "steal", Warn, "dedicated"),
         (&stat("nothing\n"), "steal", Unknown, ""),
