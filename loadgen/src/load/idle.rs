@@ -8,10 +8,11 @@
 //!   close
 //! ```
 
-use super::phases::CUT_DRAIN;
+use super::phases::{self, CUT_DRAIN};
 use super::pinging::{Pinged, ping_all};
 use super::slow::{Fates, Plan, Reader};
 use crate::args::IdleOptions;
+use crate::clock;
 use crate::failure::Failure;
 use crate::fleet::{Fleet, Member, Needs};
 use crate::interrupt;
@@ -67,6 +68,7 @@ pub(crate) fn run(options: &IdleOptions) -> Result<Report, Failure> {
         plan,
         fates: Arc::new(Fates::new(&options.slow)),
     });
+    let origin = clock::now();
     let mut cost = Steps::start(&options.common.server)?;
     let steps = match cost {
         Some(_) => steps(&options.steps, options.connections)?,
@@ -81,7 +83,7 @@ pub(crate) fn run(options: &IdleOptions) -> Result<Report, Failure> {
             cost.hold(opened, options.step_hold);
         }
     })?;
-    let memory = Memory::read();
+    let (opened, memory) = (clock::now(), Memory::read());
     let mut section = hold(options, &fleet, opening);
     let others = board.others.load(Ordering::Relaxed);
     if others > 0 {
@@ -106,7 +108,10 @@ pub(crate) fn run(options: &IdleOptions) -> Result<Report, Failure> {
     if let Some(cost) = cost {
         cost.fill(&mut report);
     }
+    let held = clock::now();
     fleet.account(opening, &mut report)?;
+    let edges = [("connect", origin, opened), ("hold", opened, held), ("close", held, clock::now())];
+    phases::note(&mut report, origin, &edges);
     Ok(report)
 }
 

@@ -15,8 +15,8 @@ use super::{finish, read};
 use crate::args::MergeOptions;
 use crate::failure::Failure;
 use crate::model::{
-    Calibration, Closing, Health, Latency, Load, Model, Opening, Phase, Rates, Report, Section, Steady,
-    Verdict,
+    Calibration, Closing, Health, Latency, Load, Model, Opening, Phase, Rates, Report, Section, ServerCost,
+    Steady, Verdict,
 };
 use crate::threshold::{self, Threshold};
 use hdrhistogram::Histogram;
@@ -72,7 +72,7 @@ fn merge(mut reports: Vec<Report>) -> Result<Report, Failure> {
         errors: added(reports, |report| &report.errors),
         health: health(reports),
         calibration: calibration(reports),
-        server: reports.iter().find_map(|report| report.server.clone()),
+        server: None,
         steady: steady(reports),
         campaign: first.campaign.clone().filter(|_| is_one_campaign),
         clocks: reports.iter().flat_map(|report| report.clocks.clone()).collect(),
@@ -84,6 +84,7 @@ fn merge(mut reports: Vec<Report>) -> Result<Report, Failure> {
         merged_from: reports.iter().map(|report| format!("{} ({})", origin(report), report.url)).collect(),
         ..first.clone()
     };
+    sum.server = server(reports, sum.rates.answered);
     sum.phases = phases(reports, sum.started_unix_ms);
     sum.series = series::of(reports, sum.started_unix_ms, is_one_campaign).map_err(Failure::Damaged)?;
     judge(reports, &mut sum);
@@ -254,6 +255,18 @@ fn health(reports: &[Report]) -> Health {
     health
 }
 
+/// The one server, whoever looked at it: with the messages of all, and without its memory, of which each knows only how
+/// it goes with its own connections.
+fn server(reports: &[Report], answered: f64) -> Option<ServerCost> {
+    let found = reports.iter().find_map(|report| report.server.as_ref())?;
+    Some(ServerCost {
+        who: found.who.clone(),
+        cores: found.cores,
+        cpu_ns_per_message: found.cores.filter(|_| answered > 0.0).map(|cores| cores * 1e9 / answered),
+        ..ServerCost::default()
+    })
+}
+
 fn calibration(reports: &[Report]) -> Option<Calibration> {
     let all: Option<Vec<Calibration>> = reports.iter().map(|report| report.calibration).collect();
     all.map(|all| Calibration {
@@ -288,11 +301,14 @@ fn sections(reports: &[Report], is_one_campaign: bool) -> Vec<Section> {
     whole.into_iter().chain(reports.iter().flat_map(of)).collect()
 }
 
-/// When a report was measured, in seconds of the wall clock.
+/// When a report was measured, in seconds of the wall clock: all the time of one that has no phase for that.
 fn measured(report: &Report) -> Option<(f64, f64)> {
-    let phase = report.phase("measure")?;
-    let from = report.started_unix_ms as f64 / 1000.0 + phase.from_s;
-    Some((from, from + phase.seconds))
+    let (first, last) = match report.phase("measure") {
+        Some(phase) => (phase, phase),
+        None => (report.phases.first()?, report.phases.last()?),
+    };
+    let start = report.started_unix_ms as f64 / 1000.0;
+    Some((start + first.from_s, start + last.from_s + last.seconds))
 }
 
 /// The time in which any of them measured.
@@ -312,6 +328,12 @@ fn phases(reports: &[Report], started_unix_ms: u64) -> Vec<Phase> {
 fn warnings(reports: &[Report], is_one_campaign: bool) -> Vec<String> {
     let mut warnings = of_all(reports, |report| &report.warnings);
     let times: Vec<(f64, f64)> = reports.iter().filter_map(measured).collect();
+    if let Some(unknown) = reports.iter().find(|report| measured(report).is_none()) {
+        warnings.push(format!(
+            "when {} measured is not known, and so not whether all did at once",
+            origin(unknown)
+        ));
+    }
     let common = times.iter().map(|(_, to)| *to).fold(f64::INFINITY, f64::min)
         - times.iter().map(|(from, _)| *from).fold(f64::NEG_INFINITY, f64::max);
     let longest = times.iter().map(|(from, to)| to - from).fold(0.0, f64::max);
@@ -319,7 +341,7 @@ fn warnings(reports: &[Report], is_one_campaign: bool) -> Vec<String> {
         let common = common.max(0.0);
         warnings.push(format!(
             "only {common:.1} s of {longest:.1} s were measured by all at once: their rates did not add up on the \
-             server; start all at one moment with --start-at"
+             server; start all at one moment, as echo and fanout do with --start-at"
         ));
     }
     warnings.extend(if is_one_campaign { Vec::new() } else { unlike(reports) });

@@ -40,6 +40,20 @@ fn what_ran_together_is_added() {
 }
 
 #[test]
+fn what_a_message_costs_the_server_is_found_anew() {
+    let (mut one, mut two) = (fixture::report(), other(0));
+    one.server = None;
+    (one.rates.answered, two.rates.answered) = (3000.0, 1000.0);
+    let server = merge(vec![one, two.clone()]).unwrap().server.unwrap();
+    let cores = two.server.clone().unwrap().cores;
+    assert_eq!((server.cores, server.cpu_ns_per_message), (cores, Some(0.42e9 / 4000.0)));
+    // It held the connections of all, and memory was read at those of one.
+    assert_eq!((server.points, server.user_bytes_per_connection), (vec![], None));
+    two.rates.answered = 0.0;
+    assert_eq!(merge(vec![two]).unwrap().server.unwrap().cpu_ns_per_message, None);
+}
+
+#[test]
 fn the_verdict_is_found_anew() {
     let (mut one, mut two) = (fixture::report(), other(0));
     let sum = merge(vec![one.clone(), two.clone()]).unwrap();
@@ -69,6 +83,18 @@ fn what_did_not_run_together_is_told() {
     warns(&|two| two.url.push('2'), "different addresses");
     warns(&|two| two.load.size = String::from("1 KiB"), "bench-2 sent another load than bench-1");
     warns(&|two| two.environment.kernel = String::from("6.1"), "different kernels");
+    warns(&|two| two.phases.clear(), "when bench-2 measured is not known");
+    // Without a measured time, what counts is when they ran.
+    let connect = |later_ms| {
+        let phase = |name: &str, from_s| Phase { name: String::from(name), from_s, seconds: 5.0 };
+        Report { phases: vec![phase("connect", 0.0), phase("hold", 5.0)], ..other(later_ms) }
+    };
+    for (later_ms, expected) in [(10, None), (3_600_000, Some("only 0.0 s of 10.0 s"))] {
+        let sum = merge(vec![connect(0), connect(later_ms)]).unwrap();
+        let found = sum.warnings.iter().find(|warning| warning.contains("at once"));
+        assert_eq!(found.is_some(), expected.is_some(), "{:?}", sum.warnings);
+        assert!(found.is_none_or(|found| found.contains(expected.unwrap_or_default())), "{found:?}");
+    }
     let mut two = other(0);
     two.workload = String::from("idle");
     assert_eq!(merge(vec![fixture::report(), two]).unwrap_err().exit_code(), 2);
