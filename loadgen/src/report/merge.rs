@@ -11,6 +11,8 @@
 mod audience;
 mod series;
 
+pub(super) use series::laid_over;
+
 use super::{finish, read};
 use crate::args::MergeOptions;
 use crate::failure::Failure;

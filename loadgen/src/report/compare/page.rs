@@ -2,15 +2,13 @@
 
 use super::forest::Forest;
 use super::{Comparison, DRAWS, Outcome, Row, SEED};
-use crate::model::{Interval, Latency, Report, Verdict, decode, percentile};
+use crate::model::{Interval, Latency, Report, Verdict};
 use crate::report::document::{Block, Table, shell};
 use crate::report::html::plots::{nines, note, percentile_plot, thinned};
 use crate::report::html::{self, escaped};
-use crate::report::merge::add;
+use crate::report::merge::{add, laid_over};
 use crate::report::plot::{Axis, Line, Plot, Scale, Unit};
 use crate::report::words::{self, UNKNOWN, counted};
-use hdrhistogram::Histogram;
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
 const SIDES: [&str; 2] = ["before", "after"];
@@ -45,7 +43,9 @@ fn write_header(html: &mut String, comparison: &Comparison, sides: [&[Report]; 2
         escaped(&urls)
     );
     let _ = writeln!(html, "<p class=\"lead\">{}</p>", escaped(&words::load(&first.load)));
+    let is_unclear = comparison.thresholds.iter().any(|each| each.outcome == Outcome::Unclear);
     let (class, meaning) = match comparison.verdict {
+        Verdict::Met if is_unclear => ("met", "Met, as far as it can be told: a change may as well be none"),
         Verdict::Met => ("met", "Met: nothing changed by more than it may"),
         Verdict::NotMet => ("not-met", "Not met"),
         Verdict::Invalid => ("invalid", "Not comparable: the figures do not say which side is faster"),
@@ -140,8 +140,15 @@ fn plots(sides: [&[Report]; 2]) -> Result<Vec<String>, String> {
         let lines = SIDES.iter().zip(&both).map(|(side, latency)| Line::new(side, nines(latency)));
         plots.push(percentile_plot(&title, lines.collect(), note(&both.iter().collect::<Vec<_>>())));
     }
-    let [before, after] = [over_time(sides[0])?, over_time(sides[1])?];
-    let is_pooled = sides.iter().any(|runs| runs.len() > 1);
+    let [(before, thin), (after, also_thin)] = [over_time(sides[0])?, over_time(sides[1])?];
+    let mut notes = vec![thin, also_thin];
+    notes.dedup();
+    let is_one = notes.len() == 1;
+    let notes = notes.iter().zip(SIDES).filter(|(note, _)| !note.is_empty());
+    let notes = notes.map(|(note, side)| if is_one { note.clone() } else { format!("{side}: {note}") });
+    let pooled =
+        sides.iter().any(|runs| runs.len() > 1).then(|| String::from("All runs of a side together."));
+    let note = pooled.into_iter().chain(notes).collect::<Vec<_>>().join(" ");
     let plot = |title: &str, y: Axis, values: &[(&str, Value<'_>)]| {
         let line = |(name, value): &(&str, Value<'_>), side: &str, series: &[Interval]| {
             let points = series.iter().filter_map(|each| Some((each.from_s + each.seconds, value(each)?)));
@@ -150,8 +157,7 @@ fn plots(sides: [&[Report]; 2]) -> Result<Vec<String>, String> {
         let lines =
             values.iter().flat_map(|value| [line(value, SIDES[0], &before), line(value, SIDES[1], &after)]);
         let x = Axis::new("time since measuring began", Scale::Linear, Unit::Seconds);
-        let note = if is_pooled { "All runs of a side together." } else { "" };
-        Plot { title: title.into(), x, y, lines: lines.collect(), note: note.into() }
+        Plot { title: title.into(), x, y, lines: lines.collect(), note: note.clone() }
     };
     let rate = Axis::new("messages per second", Scale::FromZero, Unit::Plain);
     plots.push(plot("Rate over time", rate, &[("", &rate_of)]));
@@ -187,39 +193,15 @@ pub(super) fn whole(runs: &[Report]) -> Result<Option<Latency>, String> {
 }
 
 /// Intervals of all runs of a side, laid over each other from where each began to measure.
-pub(super) fn over_time(runs: &[Report]) -> Result<Vec<Interval>, String> {
-    let length = runs.iter().flat_map(|run| &run.series).map(|each| each.seconds).fold(0.0, f64::max);
-    let mut slots: BTreeMap<u64, (Interval, Option<Histogram<u64>>)> = BTreeMap::new();
-    for run in runs {
-        let start = run.series.first().map_or(0.0, |first| first.from_s);
-        for interval in &run.series {
-            let middle = interval.from_s - start + interval.seconds / 2.0;
-            let slot = if length > 0.0 { (middle / length) as u64 } else { 0 };
-            let (sum, histogram) = slots.entry(slot).or_default();
-            sum.answered += interval.answered;
-            sum.seconds += interval.seconds;
-            let more = interval.histogram.as_deref().map(decode).transpose()?;
-            match (histogram, more) {
-                (Some(sum), Some(more)) => add(sum, &more)?,
-                (none @ None, more) => *none = more,
-                (Some(_), None) => {}
-            }
-        }
-    }
-    let of_all = slots.into_iter().map(|(slot, (sum, histogram))| {
-        // Rates are those of one run: all that was answered in all the time.
-        let answered = rate_of(&sum).unwrap_or_default() * length;
-        let part = |at| histogram.as_ref().and_then(|histogram| percentile(histogram, at));
-        Interval {
-            from_s: slot as f64 * length,
-            seconds: length,
-            answered: answered.round() as u64,
-            p50: part(50.0),
-            p99: part(99.0),
-            ..Interval::default()
-        }
-    });
-    Ok(thinned(&of_all.collect::<Vec<_>>()).0)
+pub(super) fn over_time(runs: &[Report]) -> Result<(Vec<Interval>, String), String> {
+    let start = |run: &Report| run.series.first().map_or(0.0, |first| first.from_s);
+    let series: Vec<_> = runs.iter().map(|run| (-start(run), run.series.as_slice())).collect();
+    // Rates are those of one run: all that was answered in all the time.
+    let of_one = |(sum, seconds): (Interval, f64)| {
+        let answered = if seconds > 0.0 { sum.answered as f64 / seconds * sum.seconds } else { 0.0 };
+        Interval { answered: answered.round() as u64, ..sum }
+    };
+    Ok(thinned(&laid_over(&series, false)?.into_iter().map(of_one).collect::<Vec<_>>()))
 }
 
 /// What was compared.

@@ -108,6 +108,12 @@ fn what_may_as_well_be_no_change_is_unclear() {
     let (before, after) = (noisy([0.7, 1.0, 1.1]), noisy([0.8, 1.2, 1.25]));
     check(&before, &after, "p50<+5%", Outcome::Unclear, Verdict::Met);
     let mut comparison = compare(&before, &after, &changes(&["p50<+5%"])).unwrap();
+    comparison.judge(false, false);
+    let page = page::of(&comparison, [&before, &after]).unwrap();
+    assert!(
+        page.contains("<strong>Met, as far as it can be told: a change may as well be none</strong>"),
+        "{page}"
+    );
     comparison.judge(true, false);
     assert_eq!(comparison.verdict, Verdict::NotMet);
 }
@@ -246,11 +252,17 @@ fn runs_of_a_side_are_one_line() {
     let (mut one, mut two) = (run(1, 1.0, 1000.0), run(2, 1.0, 500.0));
     two.series.iter_mut().for_each(|interval| interval.from_s += 7.3);
     one.series.pop();
-    let series = page::over_time(&[one.clone(), two.clone()]).unwrap();
+    let (series, note) = page::over_time(&[one.clone(), two.clone()]).unwrap();
+    assert_eq!(note, "");
     assert_eq!((series.len(), series[0].from_s, series[11].from_s), (12, 0.0, 11.0));
     let mean = (one.series[3].answered + two.series[3].answered) as f64 / 2.0;
     assert!((series[3].answered as f64 - mean).abs() <= 1.0, "{:?}", series[3]);
     assert_eq!(series[11].answered, two.series[11].answered);
+    let comparison = compare(&[one.clone()], &[two.clone()], &[]).unwrap();
+    let mut long = one.clone();
+    long.series = (0..3000).map(|at| Interval { from_s: f64::from(at), ..one.series[0].clone() }).collect();
+    let page = page::of(&comparison, [&[long], &[two.clone()]]).unwrap();
+    assert_eq!(page.matches("Each point stands for 3 intervals").count(), 2, "{page}");
     let whole = page::whole(&[one.clone(), two.clone()]).unwrap().unwrap();
     assert_eq!(whole.count, one.latencies[0].count + two.latencies[0].count);
 }

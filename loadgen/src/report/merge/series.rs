@@ -5,8 +5,7 @@ use crate::model::{Interval, Report, decode, encode, percentile};
 use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
 
-/// Intervals of one length, which is that of the longest, from the first beginning on; each holds what has its middle
-/// in it.
+/// The series of all by the wall clock, from the first beginning on.
 ///
 /// # Errors
 /// A histogram is damaged.
@@ -15,26 +14,41 @@ pub(super) fn of(
     started_unix_ms: u64,
     is_one_campaign: bool,
 ) -> Result<Vec<Interval>, String> {
-    let length =
-        reports.iter().flat_map(|report| &report.series).map(|each| each.seconds).fold(0.0, f64::max);
-    if length <= 0.0 {
-        return Ok(Vec::new());
-    }
     let later = |report: &Report| report.started_unix_ms.saturating_sub(started_unix_ms) as f64 / 1000.0;
     let starts = reports.iter().filter_map(|report| Some(later(report) + report.series.first()?.from_s));
     let start = starts.fold(f64::INFINITY, f64::min);
+    let series = reports.iter().map(|report| (later(report) - start, report.series.as_slice()));
+    let mut sums = laid_over(&series.collect::<Vec<_>>(), is_one_campaign)?;
+    sums.iter_mut().for_each(|(sum, _)| sum.from_s += start);
+    Ok(sums.into_iter().map(|(sum, _)| sum).collect())
+}
+
+/// Series, each of which is to be shifted by so many seconds, as one of intervals of the longest's length from 0 on: each
+/// is the sum of what has its middle in it, and stands beside the seconds that all of that took.
+///
+/// # Errors
+/// A histogram is damaged.
+pub(in crate::report) fn laid_over(
+    series: &[(f64, &[Interval])],
+    is_one_campaign: bool,
+) -> Result<Vec<(Interval, f64)>, String> {
+    let length = series.iter().flat_map(|(_, series)| *series).map(|each| each.seconds).fold(0.0, f64::max);
+    if length <= 0.0 {
+        return Ok(Vec::new());
+    }
     let mut slots: BTreeMap<u64, Slot> = BTreeMap::new();
-    for report in reports {
-        for interval in &report.series {
+    for (shift, series) in series {
+        for interval in *series {
             // By its middle: a beginning that is a hair early would fall into the slot before.
-            let middle = later(report) + interval.from_s + interval.seconds / 2.0 - start;
+            let middle = shift + interval.from_s + interval.seconds / 2.0;
             slots.entry((middle / length) as u64).or_default().add(interval, is_one_campaign)?;
         }
     }
-    Ok(slots
-        .into_iter()
-        .map(|(number, slot)| slot.interval(start + number as f64 * length, length))
-        .collect())
+    let sum = |(number, slot): (u64, Slot)| {
+        let seconds = slot.sum.seconds;
+        (slot.interval(number as f64 * length, length), seconds)
+    };
+    Ok(slots.into_iter().map(sum).collect())
 }
 
 /// What comes together in an interval.
@@ -48,6 +62,7 @@ impl Slot {
     fn add(&mut self, other: &Interval, is_one_campaign: bool) -> Result<(), String> {
         let sum = &mut self.sum;
         sum.sent = if is_one_campaign { sum.sent.max(other.sent) } else { sum.sent + other.sent };
+        sum.seconds += other.seconds;
         sum.answered += other.answered;
         sum.errors += other.errors;
         sum.connections = both(sum.connections, other.connections, |a, b| a + b);
