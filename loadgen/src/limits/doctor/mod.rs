@@ -111,10 +111,11 @@ fn usable(host: &Host) -> Vec<u32> {
     online.into_iter().filter(|number| allowed.as_ref().is_none_or(|all| all.contains(number))).collect()
 }
 
-/// Cores that this process may use at once.
+/// Cores that this process may use at once, as the engine counts them: whole ones of a quota
+/// (`std::thread::available_parallelism`).
 fn cores(host: &Host) -> u64 {
     let there = usable(host).len().max(1) as u64;
-    host.group_cores().map_or(there, |cores| there.min(cores.ceil() as u64)).max(1)
+    host.group_cores().map_or(there, |cores| there.min(cores as u64)).max(1)
 }
 
 fn open_files(host: &Host) -> u64 {

@@ -77,7 +77,8 @@ fn descriptors() {
     };
     let capable = ("proc/self/status", "CapEff:\t0000000001000000\n");
     const NAME: &str = "open files (ulimit -n)";
-    let table: [(Changes<'_>, u64, &str, State, &str); 9] = [
+    let half = ("sys/fs/cgroup/user.slice/cpu.max", "150000 100000\n");
+    let table: [(Changes<'_>, u64, &str, State, &str); 10] = [
         // Each shard has a table: 2 cores hold twice the limit without the reserve.
         (&files("10064 10064"), 20_000, NAME, Ok, ""),
         (&files("10064 10064"), 20_001, NAME, Warn, "sudo prlimit --pid $$ --nofile=10065:10065"),
@@ -85,6 +86,8 @@ fn descriptors() {
         (&[files("10064 10064")[0], capable], 20_001, NAME, Warn, "prlimit --pid $$ --nofile=10065:10065"),
         (&files("10064 10064"), 20_001, NAME, Warn, "LimitNOFILE=10065"),
         (&files("100 100"), 10, NAME, Fail, "--nofile=256:256"),
+        // Of one core and a half the engine uses one.
+        (&[files("10064 10064")[0], half], 20_000, NAME, Warn, "--nofile=20064:20064"),
         (
             &[files("1024 1024")[0], ("proc/sys/fs/nr_open", "4096")],
             100_000,
