@@ -314,34 +314,26 @@ fn part(text: &str) -> Option<Part> {
     }
 }
 
-/// Counts that any workload keeps; a name that none knows is a mistake rather than a zero.
-const COUNTS: [&str; 18] = [
+/// Counts beside the faults that any workload keeps; a name that none knows is a mistake rather than a zero.
+const COUNTS: [&str; 9] = [
     "sent",
     "answered",
-    "unanswered",
-    "corrupt",
-    "duplicate",
-    "out_of_order",
     "late",
-    "unasked",
-    "refused",
     "lost",
     "connections_lost",
-    "blocked",
     "given_up",
-    "missed",
     "rounds_missed",
-    "unpublished",
     "negative_samples",
     "pongs",
 ];
 
 fn count_metric(text: &str) -> Option<Metric> {
-    COUNTS.contains(&text).then(|| Metric::Count(text.to_owned()))
+    let is_known = COUNTS.iter().chain(&FAULTS).any(|name| *name == text);
+    is_known.then(|| Metric::Count(text.to_owned()))
 }
 
 fn unknown(text: &str) -> String {
-    let counts = COUNTS.join(", ");
+    let counts = [&COUNTS[..], &FAULTS].concat().join(", ");
     format!(
         "nothing that is called {text:?} is measured (known are p50 to p99.999, min, mean and max, also of \
          another latency as in service.p99, rate, sent_rate, offered_share, open_rate, error_rate, client_cores, \

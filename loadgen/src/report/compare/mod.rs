@@ -326,6 +326,9 @@ impl Comparison {
         let differences = self.differences.iter().map(|text| format!("Differs: {text}."));
         let verdict = match self.verdict {
             Verdict::Invalid => "Verdict: NOT COMPARABLE",
+            Verdict::Met if self.thresholds.is_empty() => {
+                "Verdict: met, with nothing judged: give a --threshold"
+            }
             verdict => &format!("Verdict: {}", verdict.title()),
         };
         let notes = obstacles.chain(differences).chain(self.certainty());

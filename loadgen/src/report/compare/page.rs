@@ -45,6 +45,9 @@ fn write_header(html: &mut String, comparison: &Comparison, sides: [&[Report]; 2
     let _ = writeln!(html, "<p class=\"lead\">{}</p>", escaped(&words::load(&first.load)));
     let is_unclear = comparison.thresholds.iter().any(|each| each.outcome == Outcome::Unclear);
     let (class, meaning) = match comparison.verdict {
+        Verdict::Met if comparison.thresholds.is_empty() => {
+            ("met", "Nothing was judged: no --threshold was given")
+        }
         Verdict::Met if is_unclear => ("met", "Met, as far as it can be told: a change may as well be none"),
         Verdict::Met => ("met", "Met: nothing changed by more than it may"),
         Verdict::NotMet => ("not-met", "Not met"),

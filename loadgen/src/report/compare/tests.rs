@@ -259,6 +259,9 @@ fn runs_of_a_side_are_one_line() {
     assert!((series[3].answered as f64 - mean).abs() <= 1.0, "{:?}", series[3]);
     assert_eq!(series[11].answered, two.series[11].answered);
     let comparison = compare(&[one.clone()], &[two.clone()], &[]).unwrap();
+    let page = page::of(&comparison, [&[one.clone()], &[two.clone()]]).unwrap();
+    assert!(page.contains("<strong>Nothing was judged: no --threshold was given</strong>"), "{page}");
+    assert!(comparison.block().notes.iter().any(|note| note.contains("with nothing judged")));
     let mut long = one.clone();
     long.series = (0..3000).map(|at| Interval { from_s: f64::from(at), ..one.series[0].clone() }).collect();
     let page = page::of(&comparison, [&[long], &[two.clone()]]).unwrap();
