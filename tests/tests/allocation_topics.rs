@@ -17,7 +17,7 @@ static HEAP: Counting = Counting;
 const MESSAGES: usize = 100_000;
 const PAYLOAD: [u8; 100] = [b'x'; 100];
 const FRAME_BYTES: usize = PAYLOAD.len() + 2;
-const FOREIGN_ROUNDS: usize = 4;
+const FOREIGN_ROUNDS: usize = 40;
 /// More than a topic keeps, twice over.
 const WARM_UP_MESSAGES: usize = 25_000;
 
@@ -180,9 +180,9 @@ fn check(traffic: Traffic) {
     let mut stage = Stage::new(traffic);
     // Deflated, a topic keeps more of them.
     stage.publish(if traffic.is_deflated { 4 * WARM_UP_MESSAGES } else { WARM_UP_MESSAGES });
-    // How much lies together in a turn is for the scheduler to say when another thread publishes, and what the
-    // shard keeps to join it in grows with the most that there ever was: then one round of several has to ask for
-    // nothing. What asks for something each time never passes.
+    // How much lies together in a turn is for the scheduler to say when another thread publishes, and each of the
+    // vectors that the shard keeps to join it in grows with the most that it ever held: some growth may be left for
+    // many rounds, one of which has to ask for nothing. What asks for something each time never passes.
     let rounds = if traffic.is_foreign { FOREIGN_ROUNDS } else { 1 };
     let mut asked = Vec::new();
     while asked.len() < rounds && asked.last() != Some(&(0, 0)) {
