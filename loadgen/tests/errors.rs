@@ -296,7 +296,9 @@ fn an_interrupted_run_reports_what_there_is() {
     );
     let (code, said) = interrupted(&format!("{search} -c 2 --allow-limited"), Duration::from_millis(2500));
     assert_eq!((code, said.contains("verdict     NOT MET: interrupted")), (Some(3), true), "{said}");
-    assert!(said.contains("messages per second, where the search ended"), "{said}");
+    // A machine that is busy with other tests may miss a load before that.
+    let words = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("objective p50<1s") && words.contains("confirmed no"), "{said}");
 }
 
 /// Four connections are to have a Ping or a message each, one in a second, and the first has it: what follows is not
