@@ -143,7 +143,8 @@ fn what_is_published_reaches_everybody() {
     {
         let (report, text) = report(&format!("{common} {options}"), 0);
         assert_eq!((count(&report, "sent"), count(&report, "answered")), (20, 400), "{text}");
-        assert_eq!(count(&report, "missed"), 0, "{text}");
+        assert_eq!((count(&report, "missed"), count(&report, "unpublished")), (0, 0), "{text}");
+        assert!(text.contains("handling of what arrived together, p99"), "{text}");
         let counts: Vec<(&str, u64)> = report["latencies"]
             .as_array()
             .expect("there are latencies")

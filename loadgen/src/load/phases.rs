@@ -17,7 +17,7 @@ use crate::model::{Phase, Report};
 use std::time::Duration;
 use wsring::Time;
 
-/// How long answers are waited for after a load that was ended before its time.
+/// How long answers, or deliveries, are waited for after a load that was ended before its time.
 pub(super) const CUT_DRAIN: Duration = Duration::from_millis(500);
 
 /// The times of a load.

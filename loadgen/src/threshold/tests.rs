@@ -149,11 +149,12 @@ fn times_have_three_digits() {
 #[test]
 fn the_error_rate_is_a_share_of_what_was_due() {
     type Counts = &'static [(&'static str, u64)];
-    let table: [(&str, Counts, &str); 5] = [
+    let table: [(&str, Counts, &str); 6] = [
         ("deliveries of a fan-out", &[("sent", 10), ("answered", 9890), ("missed", 10)], "0.200 %"),
         ("sent", &[("sent", 890), ("answered", 890), ("corrupt", 8)], "1.818 %"),
         ("held back", &[("sent", 6), ("unanswered", 6), ("blocked", 24)], "30.769 %"),
         ("not taken", &[("sent", 6), ("answered", 6), ("refused", 4)], "12.727 %"),
+        ("not published", &[("sent", 6), ("answered", 6), ("unpublished", 4)], "12.727 %"),
         ("unbidden", &[("sent", 10), ("answered", 10), ("duplicate", 20), ("unasked", 60)], "47.368 %"),
     ];
     for (what, counts, expected) in table {

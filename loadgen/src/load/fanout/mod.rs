@@ -30,7 +30,7 @@ mod tally;
 mod watch;
 mod window;
 
-use super::phases;
+use super::phases::{self, CUT_DRAIN};
 use super::slow::{self, Fates};
 use crate::args::{FanoutOptions, KindChoice, Way};
 use crate::clock;
@@ -56,8 +56,6 @@ use wsring::{ConnectionId, Kind, Time};
 
 /// Where everything that is random begins.
 const SEED: u64 = 1;
-/// How long deliveries are waited for after a run that was ended before its time.
-const CUT_DRAIN: Duration = Duration::from_millis(500);
 /// What a server may put around a message.
 const WRAPPING_BYTES: usize = 4096;
 /// What a frame takes beside its payload (RFC 6455 section 5.2).
